@@ -1,0 +1,72 @@
+"""Folding: how many outputs and inputs of a layer are computed per cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ir.errors import SpikewrightError
+
+WIDTHS = ("actual", "format")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Parallelism of one layer; all T time steps are computed side by side.
+
+    Parameters
+    ----------
+    pe : int
+        Outputs per cycle; divides the layer's outputs.
+    simd : int
+        Inputs per output and cycle; divides the layer's input channels.
+    """
+
+    pe: int
+    simd: int
+
+    def __post_init__(self) -> None:
+        for noun in ("pe", "simd"):
+            value = getattr(self, noun)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
+                raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What is asked of the hardware; recorded in the export directory.
+
+    Parameters
+    ----------
+    lanes : int
+        Budget from which folds are derived for layers that ``folds`` does not name; a lane is one
+        (input, weight, time step) accumulated per cycle.
+    folds : mapping of layer name to Fold
+    steps_per_pass : int
+        Time steps Tc that one pass carries; this version builds Tc = T.
+    widths : str
+        ``actual``: accumulators proven for the very weights; ``format``: for any image of the
+        declared formats, so that images can be replaced.
+
+    Raises
+    ------
+    SpikewrightError
+        If a value is outside its range.
+    """
+
+    lanes: int
+    steps_per_pass: int
+    folds: Mapping[str, Fold] = field(default_factory=dict)
+    widths: str = "actual"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:
+            raise SpikewrightError(f"Hardware has lanes {self.lanes!r}; allowed are 1..1048576.")
+        if not isinstance(self.steps_per_pass, int) or not 1 <= self.steps_per_pass <= 64:
+            raise SpikewrightError(
+                f"Hardware has steps_per_pass {self.steps_per_pass!r}; allowed are 1..64."
+            )
+        if self.widths not in WIDTHS:
+            raise SpikewrightError(
+                f"Hardware has widths {self.widths!r}; allowed are {', '.join(WIDTHS)}."
+            )
