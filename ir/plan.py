@@ -1,0 +1,429 @@
+"""The plan: a network and its folds as stations joined by links.
+
+A *station* is one hardware engine, a *link* one valid/ready stream between two of them. ``hw`` builds
+the stations, ``ir.schedule`` predicts their cycles; neither knows the other. Every link is in order
+``PCT``: position by position (row by row), then channel group by channel group, with all time steps
+of ``lanes`` channels in one word.
+
+A word packs element (lane, step) at bits ``(lane * steps + step) * type.width`` upwards, two's
+complement; lane 0 is the lowest channel of the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
+
+from ir.errors import SpikewrightError
+from ir.neuron import Neuron
+from ir.scheme import Scheme
+from ir.types import IntType
+
+
+@dataclass(frozen=True)
+class Link:
+    """One stream.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer whose output flows here, or that name with a suffix.
+    words : int
+        Transfers per sample.
+    lanes, steps : int
+        Channels and time steps per word.
+    type : IntType
+        Range of one element.
+    layer : str or None
+        Layer whose complete output this is; such links can be probed.
+    """
+
+    name: str
+    words: int
+    lanes: int
+    steps: int
+    type: IntType
+    layer: str | None = None
+
+    @property
+    def width(self) -> int:
+        """Payload width [bit]."""
+        return self.lanes * self.steps * self.type.width
+
+
+@dataclass(frozen=True)
+class Station:
+    """An engine between links; its name is that of its first output."""
+
+    kind: ClassVar[str] = ""
+
+    layer: str
+    inputs: tuple[Link, ...]
+    outputs: tuple[Link, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique name; dots become underscores in Verilog."""
+        return self.outputs[0].name if self.outputs else self.layer
+
+    @property
+    def i(self) -> Link:
+        """The only, or first, input."""
+        return self.inputs[0]
+
+    @property
+    def o(self) -> Link:
+        """The only, or first, output."""
+        return self.outputs[0]
+
+    @property
+    def lanes(self) -> int:
+        """Lanes built: (input, weight, time step) accumulated per cycle."""
+        return 0
+
+    @property
+    def operations(self) -> int:
+        """Useful lane-operations per sample."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Fork(Station):
+    """Offers each word to every output; takes the next one when all have taken it."""
+
+    kind: ClassVar[str] = "fork"
+
+
+@dataclass(frozen=True)
+class Buffer(Station):
+    """First-in first-out memory of ``depth`` words; ready is registered, latency 1 cycle.
+
+    Depth 0 is a wire.
+    """
+
+    kind: ClassVar[str] = "buffer"
+
+    depth: int
+
+
+@dataclass(frozen=True)
+class Split(Station):
+    """Cuts a word into ``ratio`` words of fewer lanes, lowest lanes first."""
+
+    kind: ClassVar[str] = "split"
+
+    @property
+    def ratio(self) -> int:
+        """Output words per input word."""
+        return self.i.lanes // self.o.lanes
+
+
+@dataclass(frozen=True)
+class Merge(Station):
+    """Joins ``ratio`` words into one of more lanes, first word lowest."""
+
+    kind: ClassVar[str] = "merge"
+
+    @property
+    def ratio(self) -> int:
+        """Input words per output word."""
+        return self.o.lanes // self.i.lanes
+
+
+@dataclass(frozen=True)
+class Window(Station):
+    """Sliding window over a map that streams in, read ``repeats`` times per position.
+
+    The pixels of all samples form one endless line. A ring of ``capacity`` pixels holds a piece of
+    it; padding taps read as zero. Words leave per position: for each repeat, either tap by tap
+    (``order`` ``tap``: ky, kx, group) or group by group (``group``: group, ky, kx).
+
+    Parameters
+    ----------
+    height, width, groups : int
+        Input map, and words per pixel.
+    kernel, stride, padding, repeats : int
+    order : str
+    capacity : int
+        Pixels held; at least ``span + 1``.
+    """
+
+    kind: ClassVar[str] = "window"
+
+    height: int
+    width: int
+    groups: int
+    kernel: int
+    stride: int
+    padding: int
+    repeats: int
+    order: str
+    capacity: int
+
+    @property
+    def out_height(self) -> int:
+        """Output rows."""
+        return (self.height + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def out_width(self) -> int:
+        """Output columns."""
+        return (self.width + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def span(self) -> int:
+        """Pixels from the first to the last tap of a position, along the line."""
+        return (self.kernel - 1) * (self.width + 1)
+
+    @property
+    def words_per_position(self) -> int:
+        """Output words per output position."""
+        return self.repeats * self.kernel**2 * self.groups
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the ring [bit]."""
+        return self.capacity * self.groups * self.i.width
+
+
+@dataclass(frozen=True)
+class Synapse(Station):
+    """``pe`` x ``simd`` x steps lanes; each position takes ``neuron_fold`` x ``synapse_fold`` words.
+
+    Word ``synapse_fold`` - 1 of each run of ``synapse_fold`` words completes ``pe`` sums.
+    Weight word ``nf * synapse_fold + sf`` holds the code of output ``nf * pe + p`` and lane s at
+    bits ``(p * simd + s) * scheme.bits`` upwards; sf runs over (ky, kx, group).
+
+    Parameters
+    ----------
+    scheme : Scheme
+    kernel : int
+    neuron_fold, synapse_fold : int
+        Outputs / pe and fan-in / simd.
+    """
+
+    kind: ClassVar[str] = "synapse"
+
+    scheme: Scheme
+    kernel: int
+    neuron_fold: int
+    synapse_fold: int
+
+    @property
+    def pe(self) -> int:
+        """Outputs per cycle."""
+        return self.o.lanes
+
+    @property
+    def simd(self) -> int:
+        """Inputs per cycle."""
+        return self.i.lanes
+
+    @property
+    def lanes(self) -> int:
+        return self.pe * self.simd * self.i.steps
+
+    @property
+    def operations(self) -> int:
+        return self.i.words * self.lanes
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the weight memory [bit]."""
+        return self.neuron_fold * self.synapse_fold * self.pe * self.simd * self.scheme.bits
+
+
+@dataclass(frozen=True)
+class Neurons(Station):
+    """LIF unit: ``pe`` neurons x T steps per cycle, one pipeline stage per time step.
+
+    Parameter word g holds, for lane p of group g, the threshold at bits
+    ``p * (threshold.width + bias.width)`` upwards and the bias above it.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    groups : int
+        Words per position.
+    threshold, bias : IntType
+        Signed fields of the parameter memory.
+    current, h, v : IntType
+        Proven ranges: current with bias, membrane before saturation, membrane after reset.
+    """
+
+    kind: ClassVar[str] = "neurons"
+
+    neuron: Neuron
+    groups: int
+    threshold: IntType
+    bias: IntType
+    current: IntType
+    h: IntType
+    v: IntType
+
+    @property
+    def latency(self) -> int:
+        """Cycles from input to output transfer: parameter read, bias, T steps."""
+        return self.o.steps + 2
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the parameter memory [bit]."""
+        return self.groups * self.o.lanes * (self.threshold.width + self.bias.width)
+
+
+@dataclass(frozen=True)
+class Maximum(Station):
+    """Largest of ``taps`` consecutive words, lane by lane and step by step (spikes: OR)."""
+
+    kind: ClassVar[str] = "maximum"
+
+    taps: int
+
+
+@dataclass(frozen=True)
+class Join(Station):
+    """Sum of two streams, word by word."""
+
+    kind: ClassVar[str] = "join"
+
+
+@dataclass(frozen=True)
+class Attend(Station):
+    """Spiking attention q (k^T v), inputs (q, k, v) one head per word, output ``pe`` columns per word.
+
+    While k and v of a sample stream in, bank ``sample mod 2`` of the matrix k^T v accumulates;
+    then the q words stream through it.
+
+    Parameters
+    ----------
+    tokens, heads, head_width : int
+    """
+
+    kind: ClassVar[str] = "attend"
+
+    tokens: int
+    heads: int
+    head_width: int
+
+    @property
+    def chunks(self) -> int:
+        """Output words per head: head width / pe."""
+        return self.head_width // self.o.lanes
+
+    @property
+    def lanes(self) -> int:
+        return 2 * self.head_width * self.o.lanes * self.i.steps
+
+    @property
+    def operations(self) -> int:
+        return self.tokens * self.heads * self.chunks * self.lanes
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of both banks of k^T v [bit]."""
+        count = IntType(0, self.tokens).width
+        return 2 * self.heads * self.head_width**2 * self.i.steps * count
+
+
+@dataclass(frozen=True)
+class Accumulate(Station):
+    """Sum over all positions and time steps, per channel.
+
+    Parameters
+    ----------
+    positions, groups : int
+    """
+
+    kind: ClassVar[str] = "accumulate"
+
+    positions: int
+    groups: int
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the running sums [bit]."""
+        return self.groups * self.o.width
+
+
+@dataclass(frozen=True)
+class Classify(Station):
+    """Adds the bias to each logit and tracks the largest; the lowest index wins ties.
+
+    Parameters
+    ----------
+    classes : int
+    bias : IntType
+        Signed field of the bias memory, one word per class.
+    """
+
+    kind: ClassVar[str] = "classify"
+
+    classes: int
+    bias: IntType
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the bias memory [bit]."""
+        return self.classes * self.bias.width
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stations in topological order between one source link and one sink link.
+
+    Parameters
+    ----------
+    steps : int
+    stations : tuple of Station
+    source, sink : Link
+    """
+
+    steps: int
+    stations: tuple[Station, ...]
+    source: Link
+    sink: Link
+    fold_of: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @cached_property
+    def links(self) -> dict[str, Link]:
+        """All links by name, source and sink included."""
+        found = {self.source.name: self.source}
+        for station in self.stations:
+            for link in station.outputs:
+                if link.name in found:
+                    raise SpikewrightError(f"Plan has two links called {link.name}.")
+                found[link.name] = link
+        return found
+
+    @property
+    def probes(self) -> dict[str, Link]:
+        """Link that carries the complete output of each layer, by layer name."""
+        return {link.layer: link for link in self.links.values() if link.layer is not None}
+
+    @property
+    def lanes(self) -> int:
+        """All lanes built."""
+        return sum(station.lanes for station in self.stations)
+
+    def sized(self) -> Iterator[Station]:
+        """Yield the stations whose depth is computed: buffers and windows."""
+        for station in self.stations:
+            if isinstance(station, (Buffer, Window)):
+                yield station
+
+    def resize(self, sizes: Mapping[str, int]) -> Plan:
+        """Return the plan with other buffer depths and window capacities, by station name."""
+
+        def resized(station: Station) -> Station:
+            size = sizes.get(station.name)
+            if size is None:
+                return station
+            if isinstance(station, Buffer):
+                return replace(station, depth=size)
+            assert isinstance(station, Window)
+            return replace(station, capacity=size)
+
+        return replace(self, stations=tuple(map(resized, self.stations)))
