@@ -1,0 +1,167 @@
+"""Strict doors: YAML and JSON readers that refuse what a run file never needs, and atomic writing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ir.errors import SpikewrightError
+
+MAX_TEXT_BYTES = 1 << 20
+MAX_DEPTH = 20
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader without aliases, duplicate keys or deep nesting."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nesting is deeper than {MAX_DEPTH}")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.YAMLError(f"key {key!r} is not a string")
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"key {key!r} is given twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
+    """Return the UTF-8 text of a file.
+
+    Raises
+    ------
+    SpikewrightError
+        If the file is missing, larger than ``limit`` [byte], or not UTF-8.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise SpikewrightError(f"File {path} cannot be read: {error.strerror}.") from error
+    if len(data) > limit:
+        raise SpikewrightError(f"File {path} is larger than the allowed {limit} bytes.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SpikewrightError(f"File {path} is not UTF-8 text.") from error
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises
+    ------
+    SpikewrightError
+        If the file cannot be read, is no mapping, or uses aliases, duplicate keys, non-string keys
+        or nesting beyond 20 levels.
+    """
+    try:
+        value = yaml.load(read_text(path), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, SpikewrightError):
+            raise
+        reason = " ".join(str(error).split())
+        raise SpikewrightError(f"File {path} is no valid YAML: {reason}.") from error
+    if not isinstance(value, dict):
+        raise SpikewrightError(f"File {path} must hold a mapping, not {type(value).__name__}.")
+    return value
+
+
+def parse_json(text: str, what: str) -> dict[str, Any]:
+    """Return the object in a JSON text; ``what`` names it in refusals.
+
+    Raises
+    ------
+    SpikewrightError
+        If the text is no JSON object, repeats a key, or holds NaN or infinity.
+    """
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in items]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"a key is given twice among {', '.join(keys)}")
+        return dict(items)
+
+    def constant(name: str) -> None:
+        raise ValueError(f"{name} is not allowed")
+
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        raise SpikewrightError(f"{what} is no valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise SpikewrightError(f"{what} must hold an object, not {type(value).__name__}.")
+    return value
+
+
+def dump_json(value: Any) -> str:
+    """Return the canonical JSON text: sorted keys, indented, ASCII, one final newline."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it, so that no half file is ever seen."""
+    write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory that takes the place of ``path`` if the block succeeds.
+
+    Raises
+    ------
+    SpikewrightError
+        If ``path`` exists and is not a directory that an earlier run of the same stage wrote (it
+        must be empty or hold a ``manifest.json``).
+    """
+    if path.exists():
+        ours = path.is_dir() and ((path / "manifest.json").exists() or not any(path.iterdir()))
+        if not ours:
+            raise SpikewrightError(
+                f"Output {path} exists and was not written by this command; choose another name."
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
