@@ -1,0 +1,213 @@
+"""When words move: one max-plus recurrence per kind of station.
+
+Times are cycles, int64, one per word of all samples in a row. A recurrence takes the cycles in which
+its input words are offered (``valid``) and those in which its output words move (a lower bound
+during iteration), and gives the cycles in which its input words move and its output words are
+offered. docs/MICROARCHITECTURE.md states what is computed here; nothing is taken from the RTL.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ir.plan import (
+    Accumulate,
+    Attend,
+    Buffer,
+    Classify,
+    Fork,
+    Join,
+    Maximum,
+    Merge,
+    Neurons,
+    Split,
+    Station,
+    Synapse,
+    Window,
+)
+
+Times = list[np.ndarray]
+NEVER = np.int64(-(1 << 40))
+
+
+def ramp(earliest: np.ndarray) -> np.ndarray:
+    """Return the least strictly increasing sequence that is nowhere below ``earliest``.
+
+    Examples
+    --------
+    >>> ramp(np.array([3, 0, 9, 9])).tolist()
+    [3, 4, 9, 10]
+    """
+    index = np.arange(len(earliest), dtype=np.int64)
+    return np.maximum.accumulate(earliest - index) + index
+
+
+def delayed(times: np.ndarray, count: int) -> np.ndarray:
+    """Return ``times`` moved ``count`` words later; the first words have no constraint.
+
+    Examples
+    --------
+    >>> delayed(np.array([5, 6, 7]), 1)[1:].tolist()
+    [5, 6]
+    """
+    out = np.full(len(times), NEVER, dtype=np.int64)
+    if count < len(times):
+        out[count:] = times[: len(times) - count]
+    return out
+
+
+def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Times, Times]:
+    """Return (moves of the input words, first offers of the output words) of one station.
+
+    Parameters
+    ----------
+    station : Station
+    valid : list of int64 (samples * words,)
+        Per input link.
+    move : list of int64 (samples * words,)
+        Per output link.
+    samples : int
+    """
+    if isinstance(station, Fork):
+        taken = np.maximum.reduce([valid[0], *move])
+        offered = np.maximum(valid[0], delayed(taken, 1) + 1)
+        return [taken], [offered] * len(move)
+    if isinstance(station, Buffer):
+        return _buffer(station, valid[0], move[0])
+    if isinstance(station, Split):
+        return _split(station.ratio, valid[0], move[0])
+    if isinstance(station, (Merge, Maximum)):
+        ratio = station.ratio if isinstance(station, Merge) else station.taps
+        blocked = np.full(len(valid[0]), NEVER)
+        blocked[::ratio] = delayed(move[0], 1)
+        entered = ramp(np.maximum(valid[0], blocked))
+        return [entered], [entered[ratio - 1 :: ratio] + 1]
+    if isinstance(station, Synapse):
+        return _synapse(station, valid[0], move[0])
+    if isinstance(station, Neurons):
+        return _pipeline(station.latency, valid[0], move[0])
+    if isinstance(station, Classify):
+        return _pipeline(2, valid[0], move[0])
+    if isinstance(station, Join):
+        (entered,), offered_join = _pipeline(1, np.maximum(*valid), move[0])
+        return [entered, entered], offered_join
+    if isinstance(station, Accumulate):
+        return _accumulate(station, valid[0], move[0], samples)
+    if isinstance(station, Attend):
+        return _attend(station, valid, move[0], samples)
+    assert isinstance(station, Window)
+    return _window(station, valid[0], move[0], samples)
+
+
+def _pipeline(registers: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    """Elastic pipeline: as many words as registers, each free again in the cycle its word leaves."""
+    entered = ramp(np.maximum(valid, delayed(move, registers)))
+    return [entered], [np.maximum(entered + registers, delayed(move, 1) + 1)]
+
+
+def _buffer(station: Buffer, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    if station.depth == 0:
+        return [np.maximum(valid, move)], [valid]
+    entered = ramp(np.maximum(valid, delayed(move, station.depth) + 1))
+    return [entered], [np.maximum(entered + 1, delayed(move, 1) + 1)]
+
+
+def _split(ratio: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    entered = ramp(np.maximum(valid, delayed(move[ratio - 1 :: ratio], 1)))
+    offered = delayed(move, 1) + 1
+    offered[::ratio] = entered + 1
+    return [entered], [offered]
+
+
+def _synapse(station: Synapse, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    fold = station.synapse_fold
+    blocked = np.full(len(valid), NEVER)
+    blocked[::fold] = delayed(move, 1)  # the accumulator is the output register
+    entered = ramp(np.maximum(valid, delayed(blocked, 2)))
+    added = ramp(np.maximum(entered + 2, blocked))
+    return [entered], [added[fold - 1 :: fold] + 1]
+
+
+def _accumulate(
+    station: Accumulate, valid: np.ndarray, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
+    blocked = np.full((samples, station.positions, station.groups), NEVER)
+    blocked[:, -1] = delayed(move, 1).reshape(samples, station.groups)
+    entered = ramp(np.maximum(valid, blocked.ravel()))
+    emitted = entered.reshape(blocked.shape)[:, -1].ravel()
+    return [entered], [emitted + 1]
+
+
+def _attend(
+    station: Attend, valid: Times, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
+    chunks = station.chunks
+    shape = (samples, station.tokens * station.heads * chunks)
+    applied_from = np.maximum(np.repeat(valid[0], chunks), delayed(move, 2)).reshape(shape)
+    counted_from = np.repeat(np.maximum(valid[1], valid[2]), chunks).reshape(shape)
+    counted, applied = np.empty(shape, np.int64), np.empty(shape, np.int64)
+    for f in range(samples):
+        counted_from[f, 0] = max(
+            counted_from[f, 0],
+            counted[f - 1, -1] + 1 if f else NEVER,
+            applied[f - 2, -1] + 1 if f >= 2 else NEVER,
+        )
+        counted[f] = ramp(counted_from[f])
+        applied_from[f, 0] = max(
+            applied_from[f, 0], counted[f, -1] + 1, applied[f - 1, -1] + 1 if f else NEVER
+        )
+        applied[f] = ramp(applied_from[f])
+    words = counted.ravel()[chunks - 1 :: chunks]
+    queries = applied.ravel()[chunks - 1 :: chunks]
+    offered = np.maximum(applied.ravel() + 2, delayed(move, 1) + 1)
+    return [queries, words, words], [offered]
+
+
+def _window(
+    station: Window, valid: np.ndarray, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
+    pixels = station.height * station.width
+    row, column = np.divmod(
+        np.arange(station.out_height * station.out_width), station.out_width
+    )
+    local = (row * station.stride - station.padding) * station.width
+    local = local + column * station.stride - station.padding
+    frames = np.arange(samples)[:, None] * pixels
+    low = (frames + local).ravel()
+    last_needed = (frames + np.minimum(local + station.span, pixels - 1)).ravel().tolist()
+    low = np.append(low, samples * pixels + local[0])
+    # Pixel g may be written once ``low`` has reached g - capacity + 1: after that many positions.
+    after = np.searchsorted(low, np.arange(samples * pixels) - station.capacity + 1).tolist()
+
+    groups, words = station.groups, station.words_per_position
+    slack = np.arange(groups - 1, -1, -1)
+    written_from = (valid.reshape(-1, groups) + slack).max(1).tolist()
+    blocked = delayed(move, 1)
+    slack = np.arange(words - 1, -1, -1)
+    read_from = (blocked.reshape(-1, words) + slack).max(1).tolist()
+
+    write_start: list[int] = []
+    read_start: list[int] = []
+    written: list[int] = []
+    finished: list[int] = []
+    before = int(NEVER)
+
+    def write_until(pixel: int) -> None:
+        for g in range(len(written), pixel + 1):
+            start = written[-1] + 1 if written else before
+            if after[g]:
+                start = max(start, finished[after[g] - 1] + 1)
+            write_start.append(start)
+            written.append(max(start + groups - 1, written_from[g]))
+
+    for position, needed in enumerate(last_needed):
+        write_until(needed)
+        start = max(written[needed] + 1, finished[-1] + 1 if finished else before)
+        read_start.append(start)
+        finished.append(max(start + words - 1, read_from[position]))
+    write_until(samples * pixels - 1)
+
+    taken = valid.copy()
+    taken[::groups] = np.maximum(taken[::groups], write_start)
+    blocked[::words] = np.maximum(blocked[::words], read_start)
+    return [ramp(taken)], [ramp(blocked) + 1]
