@@ -1,0 +1,132 @@
+"""Samples: raw unsigned images with labels, in a fixed split."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ir.errors import SpikewrightError
+from sw.config import DATASETS, Image
+
+FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
+_HELD_BACK_DIGITS = 360
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels, learned and held back.
+
+    Parameters
+    ----------
+    name : str
+    train_images, test_images : uint8 (count, channels, height, width)
+        Raw pixels 0..high; nothing is subtracted, so that zero padding means "no ink".
+    train_labels, test_labels : int64 (count,)
+    high : int
+        Largest pixel value of the format.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    high: int
+
+    @property
+    def classes(self) -> int:
+        """Number of labels."""
+        return int(self.train_labels.max()) + 1
+
+    @property
+    def preprocessing(self) -> dict[str, str | int]:
+        """How a sample became pixels, for the record in the export directory."""
+        return {"dataset": self.name, "low": 0, "high": self.high, "mean_subtraction": "none"}
+
+    def check(self, image: Image) -> None:
+        """Refuse a run file whose image does not describe these samples.
+
+        Raises
+        ------
+        SpikewrightError
+            If shape or largest value differ.
+        """
+        shape = (image.channels, image.height, image.width)
+        if self.train_images.shape[1:] != shape or image.high != self.high:
+            channels, height, width = self.train_images.shape[1:]
+            raise SpikewrightError(
+                f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} values "
+                f"0..{image.high}; dataset {self.name} has {channels} x {height} x {width} values "
+                f"0..{self.high}."
+            )
+
+
+def load(name: str, folder: Path | None = None) -> Dataset:
+    """Return the dataset called ``name``.
+
+    Parameters
+    ----------
+    name : str
+        ``digits`` (embedded in scikit-learn), ``mnist`` or ``fashion_mnist``.
+    folder : Path, optional
+        Where the IDX files lie, directly or in a folder called ``name``; by default the folder that
+        the environment variable SPIKEWRIGHT_DATA names.
+
+    Raises
+    ------
+    SpikewrightError
+        If the name is unknown or a file is missing or damaged.
+    """
+    if name == "digits":
+        return _digits()
+    if name in DATASETS:
+        return _idx(name, folder)
+    raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+
+
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    raw = load_digits()
+    images = raw.images.astype(np.uint8)[:, None]
+    labels = raw.target.astype(np.int64)
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=_HELD_BACK_DIGITS, random_state=0, stratify=labels
+    )
+    return Dataset("digits", images[train], labels[train], images[test], labels[test], 16)
+
+
+def _idx(name: str, folder: Path | None) -> Dataset:
+    from sw import idx
+
+    if folder is None:
+        if not os.environ.get(FOLDER_VARIABLE):
+            raise SpikewrightError(
+                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its IDX files."
+            )
+        folder = Path(os.environ[FOLDER_VARIABLE])
+    arrays = []
+    for part in ("train", "t10k"):
+        images = idx.read(_find(folder, name, f"{part}-images-idx3-ubyte"))
+        labels = idx.read(_find(folder, name, f"{part}-labels-idx1-ubyte"))
+        if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
+            raise SpikewrightError(
+                f"Dataset {name} has {part} images of shape {images.shape} and labels of shape "
+                f"{labels.shape}; allowed are (count, height, width) and (count,)."
+            )
+        arrays += [images[:, None], labels.astype(np.int64)]
+    if arrays[0].shape[1:] != arrays[2].shape[1:] or arrays[3].max() > arrays[1].max():
+        raise SpikewrightError(f"Dataset {name} has test files that do not match its train files.")
+    return Dataset(name, *arrays, 255)
+
+
+def _find(folder: Path, name: str, file: str) -> Path:
+    for parent in (folder / name, folder):
+        for suffix in ("", ".gz"):
+            if (parent / (file + suffix)).is_file():
+                return parent / (file + suffix)
+    raise SpikewrightError(f"Dataset {name} lacks the file {file}(.gz) in {folder}.")

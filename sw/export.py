@@ -1,0 +1,166 @@
+"""From a trained model to the integer network and its export directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ir import layers as ir_layers
+from ir import store
+from ir.errors import SpikewrightError
+from ir.layers import Add, Attention, Input, Layer, MaxPool, Readout, Synapse
+from ir.network import Network
+from sw import checkpoint, config, data
+from sw.cell import Cell, Folded, fixed
+from sw.config import Config
+from sw.neuron import LIF
+from sw.spikformer import Block, Spikformer
+
+CHECKPOINT = "checkpoint.safetensors"
+RUN_FILE = "config.yaml"
+
+
+def convert(model: Spikformer, settings: Config, preprocessing: Mapping[str, str | int]) -> Network:
+    """Return the integer network that equals ``model`` in mode ``folded``, spike for spike.
+
+    Parameters
+    ----------
+    model : Spikformer
+    settings : Config
+        Run file that the model was built from.
+    preprocessing : mapping
+        How samples became pixels, for the record.
+
+    Raises
+    ------
+    SpikewrightError
+        If a weight is not finite.
+    """
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise SpikewrightError(f"Model holds NaN or infinite values in {name}.")
+    mode = model.mode
+    model.mode = "folded"
+    try:
+        with torch.no_grad():
+            layers = _layers(model, settings)
+    finally:
+        model.mode = mode
+    return Network(model.steps, tuple(layers), dict(preprocessing))
+
+
+def load(directory: Path, folder: Path | None = None) -> tuple[Config, Spikformer, data.Dataset]:
+    """Read what ``sw.train`` left in ``directory``: run file, model in mode ``folded``, samples.
+
+    Raises
+    ------
+    SpikewrightError
+        If a file is missing or damaged, or training is not finished.
+    """
+    settings = config.load(Path(directory) / RUN_FILE)
+    tensors, state = checkpoint.load(Path(directory) / CHECKPOINT)
+    if state.get("phase") != "done":
+        raise SpikewrightError(
+            f"Training in {directory} stopped in phase {state.get('phase')!r}; finish it first."
+        )
+    dataset = data.load(settings.data.name, folder)
+    dataset.check(settings.model.image)
+    model = Spikformer(settings, dataset.classes)
+    checkpoint.restore(model, checkpoint.split(tensors, "model."))
+    model.mode = "folded"
+    return settings, model.eval(), dataset
+
+
+def export(directory: Path, path: Path, folder: Path | None = None) -> Network:
+    """Write the export directory ``path`` from the training directory ``directory``.
+
+    The held-back samples travel with it.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the dataset's files lie, as for :func:`sw.data.load`.
+
+    Raises
+    ------
+    SpikewrightError
+        If the training directory is damaged, or ``path`` holds something else.
+    """
+    settings, model, dataset = load(directory, folder)
+    network = convert(model, settings, dataset.preprocessing)
+    samples = store.Samples(dataset.test_images, dataset.test_labels)
+    store.save(Path(path), network, settings.hardware.request, samples)
+    return network
+
+
+def _layers(model: Spikformer, settings: Config) -> list[Layer]:
+    image = settings.model.image
+    layers: list[Layer] = [
+        Input("input", (), (image.channels, image.height, image.width), image.high)
+    ]
+    x = "input"
+    for i, stage in enumerate(model.stages):
+        name = f"tokenizer.{i}"
+        layers += _cell(stage.cell, f"{name}.conv", f"{name}.lif", x)
+        x = f"{name}.lif"
+        if stage.pool is not None:
+            pool = stage.pool
+            layers.append(
+                MaxPool(f"{name}.pool", (x,), pool.kernel_size, pool.stride, pool.padding)
+            )
+            x = f"{name}.pool"
+    layers += _cell(model.position, "position.conv", "position.lif", x)
+    layers.append(Add("position.add", (x, "position.lif")))
+    x = "position.add"
+    for block in model.blocks:
+        layers += _block(block, x)
+        x = f"{block.name}.mlp_add"
+    height, width = settings.model.grid
+    weight, bias, _ = model.head.fold(model.steps * height * width)
+    layers.append(Readout("head", (x,), model.head.scheme, _whole(weight, np.int8), _whole(bias)))
+    return layers
+
+
+def _block(block: Block, x: str) -> list[Layer]:
+    name = block.name
+    layers: list[Layer] = []
+    for noun in ("q", "k", "v"):
+        layers += _cell(getattr(block, noun), f"{name}.{noun}", f"{name}.{noun}_lif", x)
+    spikes = tuple(f"{name}.{noun}_lif" for noun in ("q", "k", "v"))
+    layers.append(Attention(f"{name}.attention", spikes, block.heads))
+    constants = fixed(block.attention_lif, block.proj.conv.in_channels, block.scale)
+    fired = f"{name}.attention_lif"
+    layers.append(_lif(block.attention_lif, constants, fired, f"{name}.attention"))
+    layers += _cell(block.proj, f"{name}.proj", f"{name}.proj_lif", fired)
+    layers.append(Add(f"{name}.attention_add", (x, f"{name}.proj_lif")))
+    layers += _cell(block.fc1, f"{name}.fc1", f"{name}.fc1_lif", f"{name}.attention_add")
+    layers += _cell(block.fc2, f"{name}.fc2", f"{name}.fc2_lif", f"{name}.fc1_lif")
+    layers.append(Add(f"{name}.mlp_add", (f"{name}.attention_add", f"{name}.fc2_lif")))
+    return layers
+
+
+def _cell(cell: Cell, name: str, lif: str, source: str) -> list[Layer]:
+    folded = cell.fold()
+    weight = _whole(folded.weight, np.int8)
+    padding = int(cell.conv.padding[0])
+    return [
+        Synapse(name, (source,), cell.scheme, weight, padding=padding),
+        _lif(cell.lif, folded, lif, name),
+    ]
+
+
+def _lif(lif: LIF, folded: Folded, name: str, source: str) -> Layer:
+    return ir_layers.LIF(
+        name, (source,), lif.integer, _whole(folded.threshold), _whole(folded.bias)
+    )
+
+
+def _whole(x: torch.Tensor, dtype: type = np.int64) -> np.ndarray:
+    """Return the integers that ``x`` holds; refuse to change a value on the way."""
+    whole = x.numpy().astype(dtype)
+    if not np.array_equal(whole, x.numpy()):
+        raise ValueError(f"Values are no integers of {np.dtype(dtype).name}.")
+    return whole

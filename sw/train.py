@@ -1,0 +1,263 @@
+"""Training in three phases: float, quantized with live batch norm, folded to the exported integers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+from torch.nn import functional
+
+from ir.errors import SpikewrightError
+from ir.strict import dump_json, write_text
+from sw import checkpoint, data, export, golden
+from sw.augment import shift
+from sw.cell import MODES
+from sw.config import Config
+from sw.spikformer import Spikformer
+
+METRICS = "metrics.json"
+LOG = "log.jsonl"
+VERSION = 1
+
+# Learning rate of each phase, relative to the run file's.
+_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.1}
+
+
+def train(
+    config: Config,
+    directory: Path,
+    *,
+    progress: bool = False,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """Train a model; resume where a killed run of the same run file stopped.
+
+    Parameters
+    ----------
+    config : Config
+    directory : Path
+        Receives ``checkpoint.safetensors``, ``metrics.json``, ``log.jsonl`` and ``config.yaml``.
+    progress : bool
+        Whether to draw a progress bar.
+    on_epoch : callable, optional
+        Called with the log entry of each epoch, after its checkpoint is written.
+    folder : Path, optional
+        Where the dataset's files lie, as for :func:`sw.data.load`.
+
+    Returns
+    -------
+    dict
+        Content of ``metrics.json``.
+
+    Raises
+    ------
+    SpikewrightError
+        If the directory belongs to another run file or is damaged, or data are missing.
+    """
+    dataset = data.load(config.data.name, folder)
+    dataset.check(config.model.image)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.training.threads)
+    try:
+        return Training(config, Path(directory), dataset).run(progress, on_epoch)
+    finally:
+        torch.set_num_threads(threads)
+
+
+class Training:
+    """State of a training run, which a checkpoint holds between epochs.
+
+    Parameters
+    ----------
+    config : Config
+    directory : Path
+        A checkpoint in it is resumed.
+    dataset : Dataset
+    """
+
+    def __init__(self, config: Config, directory: Path, dataset: data.Dataset) -> None:
+        self.config, self.directory, self.dataset = config, directory, dataset
+        self.images = torch.from_numpy(dataset.train_images)
+        self.labels = torch.from_numpy(dataset.train_labels)
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            self.model = Spikformer(config, dataset.classes)
+        self.phase = MODES[0]
+        self.epoch = 0
+        self.history: list[dict[str, Any]] = []
+        self.metrics: dict[str, Any] = {"accuracy": {}, "spikes": {}, "seconds": 0.0}
+        self.model.mode = self.phase
+        self.optimizer = self._optimizer()
+        if (directory / export.CHECKPOINT).exists():
+            self._resume()
+        else:
+            write_text(directory / export.RUN_FILE, config.to_yaml())
+
+    def run(
+        self, progress: bool, on_epoch: Callable[[dict[str, Any]], None] | None
+    ) -> dict[str, Any]:
+        """Train through all phases that are left; return the metrics."""
+        bar = Progress(
+            TextColumn("train {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with bar if progress else nullcontext():
+            total = sum(self._epochs(phase) for phase in MODES)
+            task = bar.add_task(self.phase, total=total, completed=len(self.history))
+            while self.phase != "done":
+                started = time.monotonic()
+                finished = self.epoch == self._epochs(self.phase)
+                if finished:
+                    self._finish_phase()
+                else:
+                    self._train_epoch()
+                self.metrics["seconds"] += time.monotonic() - started
+                self._save()
+                bar.update(task, completed=len(self.history), description=self.phase)
+                if on_epoch is not None and not finished:
+                    on_epoch(self.history[-1])
+        metrics = {**self.metrics, "seconds": round(self.metrics["seconds"], 1)}
+        write_text(self.directory / METRICS, dump_json(metrics))
+        return metrics
+
+    def _epochs(self, phase: str) -> int:
+        return int(getattr(self.config.training, f"{phase}_epochs"))
+
+    def _train_epoch(self) -> None:
+        training = self.config.training
+        phase = MODES.index(self.phase)
+        entropy = np.random.SeedSequence([self.config.seed, phase, self.epoch])
+        generator = torch.Generator().manual_seed(int(entropy.generate_state(1)[0]))
+        order = torch.randperm(len(self.images), generator=generator)
+        # A batch of one sample has no variance to normalise by.
+        parts = [part for part in order.split(training.batch_size) if len(part) > 1]
+        steps = self._epochs(self.phase) * len(parts)
+        self.model.train()
+        losses, hits = [], 0
+        for i, part in enumerate(parts):
+            done = (self.epoch * len(parts) + i) / steps
+            rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            logits = self.model(shift(self.images[part], generator))
+            loss = functional.cross_entropy(logits, self.labels[part])
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            losses.append(float(loss.detach()) * len(part))
+            hits += int((logits.argmax(1) == self.labels[part]).sum())
+        seen = sum(map(len, parts))
+        self.epoch += 1
+        self.history.append(
+            {
+                "phase": self.phase,
+                "epoch": self.epoch,
+                "loss": sum(losses) / seen,
+                "train_accuracy": hits / seen,
+            }
+        )
+
+    def _finish_phase(self) -> None:
+        accuracy, spikes = self.metrics["accuracy"], self.metrics["spikes"]
+        images, labels = self.dataset.test_images, self.dataset.test_labels
+        found = traces(self.model, self.phase, images)
+        accuracy[self.phase] = float(np.mean(found["head"][:, 0, 0].argmax(1) == labels))
+        if self.phase == "quantized":
+            rounded = traces(self.model, "folded", images)
+            accuracy["rounded"] = float(np.mean(rounded["head"][:, 0, 0].argmax(1) == labels))
+            spikes["rounding"] = compare(found, rounded)
+        if self.phase == "folded":
+            network = export.convert(self.model, self.config, self.dataset.preprocessing)
+            spikes["golden"] = compare(found, golden.run(network, images).outputs)
+            if spikes["golden"]["differing"]:
+                raise RuntimeError(f"Model and golden model differ in {spikes['golden']}.")
+        following = [*MODES, "done"][MODES.index(self.phase) + 1]
+        self.phase, self.epoch = following, 0
+        self.model.mode = "folded" if following == "done" else following
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        kernels, rest = [], []
+        for parameter in self.model.parameters():
+            (kernels if parameter.ndim > 1 else rest).append(parameter)
+        decay = self.config.training.weight_decay
+        groups = [
+            {"params": kernels, "weight_decay": decay},
+            {"params": rest, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.config.training.learning_rate)
+
+    def _save(self) -> None:
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, entry in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in entry.items()}
+        state = {
+            "version": VERSION,
+            "config": self.config.to_yaml(),
+            "phase": self.phase,
+            "epoch": self.epoch,
+            "history": self.history,
+            "metrics": self.metrics,
+        }
+        checkpoint.save(self.directory / export.CHECKPOINT, tensors, state)
+        lines = "".join(checkpoint.summary(entry) + "\n" for entry in self.history)
+        write_text(self.directory / LOG, lines)
+
+    def _resume(self) -> None:
+        path = self.directory / export.CHECKPOINT
+        tensors, state = checkpoint.load(path)
+        if state.get("version") != VERSION or state.get("config") != self.config.to_yaml():
+            raise SpikewrightError(
+                f"Checkpoint {path} belongs to another run file or version; choose another directory."
+            )
+        self.phase, self.epoch = state["phase"], state["epoch"]
+        self.history, self.metrics = state["history"], state["metrics"]
+        self.model.mode = "folded" if self.phase == "done" else self.phase
+        checkpoint.restore(self.model, checkpoint.split(tensors, "model."))
+        entries: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in checkpoint.split(tensors, "optimizer.").items():
+            index, key = name.split(".")
+            entries.setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+
+
+def traces(
+    model: nn.Module, mode: str, images: np.ndarray, batch_size: int = 128
+) -> dict[str, np.ndarray]:
+    """Return the output of every layer in evaluation mode, (count, T or 1, positions, channels).
+
+    Parameters
+    ----------
+    mode : str
+        ``float``, ``quantized`` (running statistics, not rounded) or ``folded``.
+    images : uint8 (count, channels, height, width)
+    """
+    before, training = model.mode, model.training
+    model.mode = mode
+    model.eval()
+    found: list[dict[str, torch.Tensor]] = []
+    with torch.no_grad():
+        for part in torch.from_numpy(images).split(batch_size):
+            found.append({})
+            model(part, found[-1])
+    model.mode = before
+    model.train(training)
+    return {name: torch.cat([trace[name] for trace in found]).numpy() for name in found[0]}
+
+
+def compare(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> dict[str, int]:
+    """Return how many spikes of how many differ between two traces."""
+    names = [name for name in left if name.endswith("lif")]
+    differing = sum(int(np.count_nonzero(left[name] != right[name])) for name in names)
+    return {"differing": differing, "total": sum(left[name].size for name in names)}
