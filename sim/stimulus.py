@@ -1,0 +1,35 @@
+"""Input words from images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ir.plan import Link
+
+
+def pack(images: np.ndarray, link: Link) -> np.ndarray:
+    """Return the input words of ``images``, position by position, channel group by channel group.
+
+    Parameters
+    ----------
+    images : integers (count, channels, height, width)
+    link : Link
+        The plan's source.
+
+    Returns
+    -------
+    uint8 (count * words, bytes)
+        One word per row, most significant byte first, as Verilog's ``$fread`` takes it.
+
+    Examples
+    --------
+    >>> from ir.types import IntType
+    >>> link = Link("input", 2, 2, 1, IntType(0, 15))
+    >>> pack(np.array([[[[1, 2]], [[3, 4]]]]), link).tolist()
+    [[49], [66]]
+    """
+    width = link.type.width
+    pixels = images.transpose(0, 2, 3, 1).reshape(-1, link.lanes).astype("<i8")
+    planes = np.unpackbits(pixels[..., None].view(np.uint8), axis=-1, bitorder="little")
+    bits = planes[..., :width].reshape(len(pixels), -1)
+    return np.packbits(bits, axis=1, bitorder="little")[:, ::-1].copy()
