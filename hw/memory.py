@@ -1,0 +1,102 @@
+"""Read-only memory with two faces: contents for the simulator, an image file for Verilog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import ClockSignal, Instance, Module, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+VERILOG = "verilog"
+"""Platform with which memories become instances of ``spikewright_rom``."""
+
+ROM_NAME = "spikewright_rom"
+ROM_SOURCE = """\
+// Read-only memory whose content is loaded from IMAGE, a $readmemh text.
+module spikewright_rom #(
+  parameter WIDTH = 1,
+  parameter DEPTH = 1,
+  parameter IMAGE = ""
+) (
+  input clk,
+  input enable,
+  input [(DEPTH > 1 ? $clog2(DEPTH) : 1) - 1:0] address,
+  output reg [WIDTH - 1:0] data
+);
+  reg [WIDTH - 1:0] words [0:DEPTH - 1];
+  initial $readmemh(IMAGE, words);
+  always @(posedge clk)
+    if (enable) data <= words[address];
+endmodule
+"""
+
+
+class Memory(wiring.Component):
+    """Words of a memory image.
+
+    Parameters
+    ----------
+    width, depth : int
+        Word width [bit] and number of words.
+    image : str
+        File name below ``images/`` from which the emitted Verilog loads.
+    words : sequence of int
+        Contents for Amaranth's simulator; may be empty where only Verilog is wanted.
+
+    Members
+    -------
+    enable : In(1)
+        Load ``data``.
+    address : In(ceil_log2(depth), at least 1)
+    data : Out(width)
+
+    Timing
+    ------
+    ``data`` shows the word at ``address`` from the cycle after ``enable``, until the next one.
+
+    Raises
+    ------
+    ValueError
+        If ``words`` are neither ``depth`` in number nor absent, or wider than ``width``.
+    """
+
+    def __init__(self, width: int, depth: int, image: str, words: Sequence[int] = ()) -> None:
+        if len(words) not in (0, depth):
+            raise ValueError(f"Memory {image} gets {len(words)} words; allowed are {depth}")
+        if any(not 0 <= word < 1 << width for word in words):
+            raise ValueError(f"Memory {image} gets a word beyond {width} bits")
+        self.width, self.depth, self.image, self.words = width, depth, image, tuple(words)
+        super().__init__(
+            {
+                "enable": In(1),
+                "address": In(max(1, ceil_log2(depth))),
+                "data": Out(unsigned(width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if platform == VERILOG:
+            m.submodules.rom = Instance(
+                ROM_NAME,
+                p_WIDTH=self.width,
+                p_DEPTH=self.depth,
+                p_IMAGE=f"images/{self.image}",
+                i_clk=ClockSignal(),
+                i_enable=self.enable,
+                i_address=self.address,
+                o_data=self.data,
+            )
+            return m
+        m.submodules.rom = rom = memory.Memory(
+            shape=unsigned(self.width), depth=self.depth, init=self.words
+        )
+        read = rom.read_port()
+        m.d.comb += [
+            read.en.eq(self.enable),
+            read.addr.eq(self.address),
+            self.data.eq(read.data),
+        ]
+        return m

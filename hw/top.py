@@ -1,0 +1,164 @@
+"""The accelerator: all stations of a plan, joined, with cycle counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.accumulate import Accumulate
+from hw.attention import Attend
+from hw.classify import Classify, layout
+from hw.join import Join
+from hw.maximum import Maximum
+from hw.neuron import Neurons
+from hw.stream import Buffer, Engine, Fork, Merge, Split, port
+from hw.synapse import Synapse
+from hw.window import Window
+from ir import plan as plans
+from ir.errors import SpikewrightError
+from ir.image import Image
+
+COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls")
+
+_ENGINES: dict[str, type[Engine]] = {
+    "fork": Fork,
+    "buffer": Buffer,
+    "split": Split,
+    "merge": Merge,
+    "window": Window,
+    "synapse": Synapse,
+    "neurons": Neurons,
+    "maximum": Maximum,
+    "join": Join,
+    "attend": Attend,
+    "accumulate": Accumulate,
+    "classify": Classify,
+}
+
+
+def identifier(name: str) -> str:
+    """Return the Verilog name of a layer, link or station: dots become underscores."""
+    return name.replace(".", "_")
+
+
+def engine(station: plans.Station, images: Mapping[str, Image]) -> Engine:
+    """Return the engine of a station, with its memory image if it has one."""
+    kind = _ENGINES[station.kind]
+    if station.name in images:
+        return kind(station, images[station.name])  # type: ignore[call-arg]
+    return kind(station)
+
+
+class Accelerator(wiring.Component):
+    """A whole network in hardware.
+
+    Parameters
+    ----------
+    plan : ir.plan.Plan
+    images : mapping of station name to ir.image.Image
+        As :func:`ir.image.images` returns them.
+    probes : sequence of str
+        Layers whose output link shall be seen from outside; for co-simulation.
+
+    Members
+    -------
+    i : In(stream)
+        Samples, in the format of the plan's source link.
+    o : Out(stream of logit, label, last)
+        One transfer per class.
+    cycles : Out(32)
+        Cycles since the first input transfer, which has number 0.
+    samples : Out(32)
+        Samples that have left completely.
+    latency : Out(32)
+        Cycles from the first input transfer to the last output transfer of the first sample.
+    interval : Out(32)
+        Cycles between the last output transfers of the last two samples.
+    input_stalls, output_stalls : Out(32)
+        Cycles, from the first input transfer on, in which the accelerator waited for its source, and
+        for its sink.
+    probe_*_move : Out(1)
+        The layer's link transfers in this cycle.
+    probe_*_payload : Out(width of the link)
+
+    Timing
+    ------
+    Every transfer as :mod:`ir.schedule` predicts it.
+
+    Raises
+    ------
+    SpikewrightError
+        If a probe is no layer of the plan, or two names differ only in dots and underscores.
+    """
+
+    def __init__(
+        self, plan: plans.Plan, images: Mapping[str, Image], probes: Sequence[str] = ()
+    ) -> None:
+        self.plan, self.probes = plan, tuple(probes)
+        for name in probes:
+            if name not in plan.probes:
+                raise SpikewrightError(
+                    f"Probe {name!r} is no layer; allowed are {', '.join(plan.probes)}."
+                )
+        self.engines: dict[str, Engine] = {}
+        for station in plan.stations:
+            name = identifier(station.name)
+            if name in self.engines:
+                raise SpikewrightError(
+                    f"Station {station.name} and {self.engines[name].station.name} would both be "
+                    f"called {name}."
+                )
+            self.engines[name] = engine(station, images)
+        last = plan.stations[-1]
+        assert isinstance(last, plans.Classify)
+        ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
+        ports |= {name: Out(32) for name in COUNTERS}
+        for layer in probes:
+            base = f"probe_{identifier(layer)}"
+            ports |= {f"{base}_move": Out(1), f"{base}_payload": Out(plan.probes[layer].width)}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        links: dict[str, stream.Interface] = {self.plan.source.name: wiring.flipped(self.i)}
+        for name, engine in self.engines.items():
+            m.submodules[name] = engine
+            for link, o in zip(engine.station.outputs, engine.outputs, strict=True):
+                links[link.name] = o
+        for engine in self.engines.values():
+            for link, i in zip(engine.station.inputs, engine.inputs, strict=True):
+                wiring.connect(m, links[link.name], i)
+        wiring.connect(m, links[self.plan.sink.name], wiring.flipped(self.o))
+        for layer in self.probes:
+            link, base = self.plan.probes[layer], f"probe_{identifier(layer)}"
+            tapped = links[link.name]
+            payload = Value.cast(tapped.payload)[: link.width]
+            m.d.comb += [
+                getattr(self, f"{base}_move").eq(tapped.valid & tapped.ready),
+                getattr(self, f"{base}_payload").eq(payload),
+            ]
+        self._count(m)
+        return m
+
+    def _count(self, m: Module) -> None:
+        started, running, done = Signal(), Signal(), Signal()
+        previous = Signal(32)
+        m.d.comb += [
+            running.eq(started | (self.i.valid & self.i.ready)),
+            done.eq(self.o.valid & self.o.ready & self.o.payload.last),
+        ]
+        with m.If(running):
+            m.d.sync += [started.eq(1), self.cycles.eq(self.cycles + 1)]
+            with m.If(self.i.ready & ~self.i.valid):
+                m.d.sync += self.input_stalls.eq(self.input_stalls + 1)
+            with m.If(self.o.valid & ~self.o.ready):
+                m.d.sync += self.output_stalls.eq(self.output_stalls + 1)
+        with m.If(done):
+            m.d.sync += [previous.eq(self.cycles), self.samples.eq(self.samples + 1)]
+            with m.If(self.samples == 0):
+                m.d.sync += self.latency.eq(self.cycles)
+            with m.Else():
+                m.d.sync += self.interval.eq(self.cycles - previous)
