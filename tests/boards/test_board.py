@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+import boards
+from ir.errors import SpikewrightError
+
+TEXT = (Path(boards.__file__).parent / "ulx3s_85f.yaml").read_text()
+
+
+def refusal(tmp_path, text):
+    path = tmp_path / "board.yaml"
+    path.write_text(text)
+    with pytest.raises(SpikewrightError) as caught:
+        boards.load(path)
+    return str(caught.value).replace(str(path), "PATH")
+
+
+def test_every_board_loads_under_its_name():
+    assert boards.names() == ["ulx3s-85f"]
+    for name in boards.names():
+        assert boards.load(name).name == name
+
+
+def test_values():
+    board = boards.load("ulx3s-85f")
+    assert (board.part, board.package, board.speed_grade) == ("LFE5U-85F", "CABGA381", 6)
+    assert board.resources == boards.Resources(83640, 83640, 208, 156)
+    with pytest.raises(FrozenInstanceError):
+        board.name = "other"
+
+
+def test_by_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TEXT.replace("ulx3s-85f", "mine"))
+    assert boards.load(path).name == boards.load(str(path)).name == "mine"
+
+
+@pytest.mark.parametrize("name", ["arty", "../ulx3s_85f", ""])
+def test_unknown_board(name):
+    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are ulx3s-85f, or the path"):
+        boards.load(name)
+
+
+@pytest.mark.parametrize(
+    "old, new, sentence",
+    [
+        ("part:", "parts:", "Board PATH has unknown keys: parts."),
+        ("part: LFE5U-85F\n", "", "Board PATH lacks keys: part."),
+        ("  dsp: 156\n", "", "Board PATH, resources, lacks keys: dsp."),
+        ("lut4: 83640", "lut4: -1", "Board PATH has resources.lut4 -1; allowed are 0..10000000."),
+        ("fabric: ecp5", "fabric: vax", "Board PATH has fabric 'vax'; allowed are ecp5."),
+        ("25000000", "fast", "Board PATH has clock_hz 'fast'; allowed are 1..1000000000."),
+        (
+            "speed_grade: 6",
+            "speed_grade: yes",
+            "Board PATH has speed_grade True; allowed are 6..8.",
+        ),
+    ],
+)
+def test_refusals(tmp_path, old, new, sentence):
+    assert old in TEXT
+    assert refusal(tmp_path, TEXT.replace(old, new, 1)) == sentence
+
+
+def test_damaged_files(tmp_path):
+    for text in ("a: [", "- 1", "a: &a [1]\nb: *a", "name: x\nname: y", ""):
+        assert refusal(tmp_path, text).startswith("File PATH ")
+    assert refusal(tmp_path, TEXT.split("resources")[0] + "resources: 3\n").endswith(
+        "has resources 3; allowed is a mapping."
+    )
+    with pytest.raises(SpikewrightError, match="cannot be read"):
+        boards.load(tmp_path / "missing.yaml")
