@@ -77,7 +77,8 @@ class Attend(Engine):
             contents.append(read.data)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
 
-        spikes, matrix_word = Signal(station.i.width), Signal(width)
+        spikes = Signal(station.i.width, reset_less=True)
+        matrix_word = Signal(width, reset_less=True)
         with m.If(pipeline.enable[0]):
             m.d.sync += [
                 spikes.eq(self.q.payload),

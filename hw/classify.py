@@ -53,7 +53,8 @@ class Classify(Engine):
         station = self.station
         m.submodules.biases = biases = self.biases
         pipeline = Pipeline(m, 2, self.i.valid, self.o.ready)
-        word, address = Signal(station.i.width), Signal(len(biases.address))
+        word = Signal(station.i.width, reset_less=True)
+        address = Signal(len(biases.address))
         m.d.comb += [
             self.i.ready.eq(pipeline.enable[0]),
             self.o.valid.eq(pipeline.valid[1]),

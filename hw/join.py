@@ -38,7 +38,7 @@ class Join(Engine):
             a.ready.eq(enable & b.valid),
             b.ready.eq(enable & a.valid),
         ]
-        word = Signal(self.station.o.width)
+        word = Signal(self.station.o.width, reset_less=True)
         m.d.comb += o.payload.eq(word)
         with m.If(enable):
             m.d.sync += full.eq(a.valid & b.valid)

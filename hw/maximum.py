@@ -31,7 +31,7 @@ class Maximum(Engine):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         station = self.station
-        full, largest = Signal(), Signal(station.o.width)
+        full, largest = Signal(), Signal(station.o.width, reset_less=True)
         tap = Signal(range(station.taps))
         m.d.comb += [
             self.o.valid.eq(full),

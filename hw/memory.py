@@ -76,10 +76,9 @@ class Memory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
+    def elaborate(self, platform: object) -> Module | Instance:
         if platform == VERILOG:
-            m.submodules.rom = Instance(
+            return Instance(
                 ROM_NAME,
                 p_WIDTH=self.width,
                 p_DEPTH=self.depth,
@@ -89,7 +88,7 @@ class Memory(wiring.Component):
                 i_address=self.address,
                 o_data=self.data,
             )
-            return m
+        m = Module()
         m.submodules.rom = rom = memory.Memory(
             shape=unsigned(self.width), depth=self.depth, init=self.words
         )

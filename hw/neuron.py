@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value, ValueLike
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, unsigned
 
 from hw.memory import Memory
 from hw.stream import Engine, Pipeline, advance, elements, shape
@@ -44,7 +44,7 @@ class Neurons(Engine):
         m.submodules.parameters = parameters = self.parameters
         pipeline = Pipeline(m, station.latency, self.i.valid, self.o.ready)
 
-        word = Signal(station.i.width)
+        word = Signal(station.i.width, reset_less=True)
         address = Signal(len(parameters.address))
         m.d.comb += [
             self.i.ready.eq(pipeline.enable[0]),
@@ -62,52 +62,57 @@ class Neurons(Engine):
             both = parameters.data[lane * field : (lane + 1) * field]
             threshold = both[: station.threshold.width].as_signed()
             bias = both[station.threshold.width :].as_signed()
-            spikes = self._lane(m, pipeline.enable, sums, threshold, bias)
+            spikes = self._lane(m, pipeline.enable, lane, sums, threshold, bias)
             steps = station.o.steps
             m.d.comb += self.o.payload[lane * steps : (lane + 1) * steps].eq(spikes)
         return m
 
     def _lane(
-        self, m: Module, enable: list[Value], sums: list[Value], threshold: Value, bias: Value
+        self,
+        m: Module,
+        enable: list[Value],
+        lane: int,
+        sums: list[Value],
+        threshold: Value,
+        bias: Value,
     ) -> Value:
         """Add the registers of one neuron; return its spikes."""
         station = self.station
-        neuron = station.neuron
-        current = [Signal(shape(station.current), name="current") for _ in sums]
-        held = Signal.like(threshold, name="threshold")
+        neuron, steps = station.neuron, station.o.steps
+
+        def register(like: Shape, noun: str) -> Signal:
+            return Signal(like, name=f"{noun}_{lane}", reset_less=True)
+
+        held = register(shape(station.threshold), "threshold")
+        current = [register(shape(station.current), f"current_{t}") for t in range(len(sums))]
         with m.If(enable[1]):
             m.d.sync += held.eq(threshold)
-            m.d.sync += [
-                i.eq((total << neuron.frac_bits) + bias)
-                for i, total in zip(current, sums, strict=True)
-            ]
-        static = len(sums) == 1
-        v: ValueLike = neuron.initial
-        spikes: Value | None = None
-        for t in range(station.o.steps):
-            last = t == station.o.steps - 1
-            spike, after = self._step(m, Value.cast(v), current[0], held)
-            before, spikes = spikes, Signal(t + 1, name=f"spikes_{t}")
-            v = Signal(shape(station.v), name=f"v_{t}")
-            following = current if static else current[1:]
-            moved = [] if last else [Signal.like(held), *(Signal.like(i) for i in following)]
+            for i, total in zip(current, sums, strict=True):
+                m.d.sync += i.eq((total << neuron.frac_bits) + bias)
+
+        v, spikes = Value.cast(neuron.initial), Value.cast(0)
+        for t in range(steps):
+            spike, after = self._step(m, v, current[0], held, f"{t}_{lane}")
+            moved = [(register(unsigned(t + 1), f"spikes_{t}"), spikes[:t] | (spike << t))]
+            if t < steps - 1:
+                moved.append((register(shape(station.v), f"v_{t}"), after))
+                moved.append((register(held.shape(), f"threshold_{t}"), held))
+                following = current if len(sums) == 1 else current[1:]
+                moved += [(register(i.shape(), f"current_{t}"), i) for i in following]
             with m.If(enable[2 + t]):
-                m.d.sync += spikes.eq(spike if before is None else before | (spike << t))
-                if not last:
-                    m.d.sync += v.eq(after)
-                m.d.sync += [
-                    new.eq(old) for new, old in zip(moved, [held, *following], strict=False)
-                ]
-            if moved:
-                held, *current = moved
-        assert spikes is not None
+                m.d.sync += [new.eq(old) for new, old in moved]
+            spikes = moved[0][0]
+            if t < steps - 1:
+                v, held, *current = (new for new, _ in moved[1:])
         return spikes
 
-    def _step(self, m: Module, v: Value, i: Value, threshold: Value) -> tuple[Value, Value]:
+    def _step(
+        self, m: Module, v: Value, i: Value, threshold: Value, name: str
+    ) -> tuple[Value, Value]:
         """Return (spike, membrane after reset) of one time step."""
         station = self.station
         neuron, membrane = station.neuron, station.neuron.membrane
-        h = Signal(shape(station.h), name="h")
+        h = Signal(shape(station.h), name=f"h_{name}")
         if neuron.charge == "half":
             m.d.comb += h.eq((v + i) >> 1)
         elif neuron.charge == "shift":
@@ -120,8 +125,9 @@ class Neurons(Engine):
         if station.h.low < membrane.low:
             bounded = Mux(bounded < membrane.low, membrane.low, bounded)
         low, high = max(station.h.low, membrane.low), min(station.h.high, membrane.high)
-        saturated = Signal(shape(IntType(min(low, high), max(low, high))), name="saturated")
-        spike = Signal(name="spike")
+        within = IntType(min(low, high), max(low, high))
+        saturated = Signal(shape(within), name=f"saturated_{name}")
+        spike = Signal(name=f"spike_{name}")
         m.d.comb += [
             saturated.eq(bounded),
             spike.eq(saturated >= threshold if neuron.fire == ">=" else saturated > threshold),

@@ -155,6 +155,8 @@ class Fork(Engine):
     Latency 0; the input word is taken with the last outstanding output.
     """
 
+    station: plan.Fork
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         (i,) = self.inputs
@@ -187,6 +189,8 @@ class Buffer(Engine):
     is a wire.
     """
 
+    station: plan.Buffer
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if not self.station.depth:
@@ -217,10 +221,12 @@ class Split(Engine):
     Latency 1 cycle; a word is taken when none is held or with its predecessor's last part.
     """
 
+    station: plan.Split
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ratio, width = self.station.ratio, self.station.o.width
-        full, word = Signal(), Signal(self.station.i.width)
+        full, word = Signal(), Signal(self.station.i.width, reset_less=True)
         part = Signal(range(ratio))
         m.d.comb += [
             self.o.valid.eq(full),
@@ -253,10 +259,12 @@ class Merge(Engine):
     is taken in the cycle in which it leaves.
     """
 
+    station: plan.Merge
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ratio, width = self.station.ratio, self.station.i.width
-        full, word = Signal(), Signal(self.station.o.width)
+        full, word = Signal(), Signal(self.station.o.width, reset_less=True)
         part = Signal(range(ratio))
         m.d.comb += [
             self.o.valid.eq(full),

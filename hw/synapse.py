@@ -49,7 +49,7 @@ class Synapse(Engine):
         m.d.comb += free.eq(~complete | self.o.ready)
         pipeline = Pipeline(m, 2, self.i.valid, free)
 
-        word = Signal(station.i.width)
+        word = Signal(station.i.width, reset_less=True)
         address = Signal(len(weights.address))
         m.d.comb += [
             self.i.ready.eq(pipeline.enable[0]),
@@ -72,7 +72,9 @@ class Synapse(Engine):
             m.d.sync += complete.eq(visit == station.synapse_fold - 1)
         width = station.o.type.width
         for k, total in enumerate(sums):
-            held, added = Signal(total.shape(), name="sum"), Signal(width, name="accumulator")
+            name = f"{k // station.o.steps}_{k % station.o.steps}"
+            held = Signal(total.shape(), name=f"sum_{name}", reset_less=True)
+            added = Signal(width, name=f"accumulator_{name}", reset_less=True)
             with m.If(pipeline.enable[1]):
                 m.d.sync += held.eq(total)
             with m.If(adding):

@@ -78,8 +78,8 @@ class Accelerator(wiring.Component):
     interval : Out(32)
         Cycles between the last output transfers of the last two samples.
     input_stalls, output_stalls : Out(32)
-        Cycles, from the first input transfer on, in which the accelerator waited for its source, and
-        for its sink.
+        Cycles, from the first input transfer on, in which the accelerator waited for its source,
+        and for its sink.
     probe_*_move : Out(1)
         The layer's link transfers in this cycle.
     probe_*_payload : Out(width of the link)

