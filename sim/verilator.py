@@ -77,10 +77,10 @@ class LeanVerilator(Verilator):
         self._set_env_build()
         verilate, make = (list(command) for command in self._build_command())
         verilate.remove("--public-flat-rw")
-        return [
-            verilate,
-            [*make, f"OPT_FAST={CXX_FLAGS}", "OPT_SLOW=-O0", f"OPT_GLOBAL={CXX_FLAGS}"],
-        ]
+        # The wheel was configured without a way to include precompiled headers.
+        variables = ["CXX=g++", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]
+        variables += [f"OPT_FAST={CXX_FLAGS}", f"OPT_GLOBAL={CXX_FLAGS}", "OPT_SLOW=-O0"]
+        return [verilate, [*make, *variables]]
 
     def test_environment(self, top: str, module: str) -> dict[str, str]:
         """Return the environment in which a built simulator finds Python and ``module``."""

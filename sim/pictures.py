@@ -1,0 +1,358 @@
+"""PNG pictures of a run: spikes, training, weights, cycles, resources, firing rates.
+
+Each function writes one file. Matplotlib is imported when the first picture is drawn, with its Agg
+renderer, so no display is needed; the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ir import golden
+from ir.layers import LIF, Readout, Synapse
+from ir.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 150
+SILENT, SATURATED = 0.001, 0.99  # firing rates beyond which a layer carries nothing
+SAMPLES = 4  # drawn in the timeline
+MODULES = 60  # drawn one by one; smaller ones share a bar
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PINK, GREY, PALE, INK = "#56B4E9", "#CC79A7", "#8C8C8C", "#E9EDF0", "#222222"
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.6,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "text.color": INK,
+    "legend.frameon": False,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+}
+
+
+def raster(path: Path, network: Network, image: np.ndarray, title: str) -> None:
+    """Draw the spikes that one image causes, all LIF layers in order, first on top.
+
+    Parameters
+    ----------
+    image : integers (channels, height, width)
+
+    Notes
+    -----
+    Of large layers a fixed random choice of neurons is drawn; the rate beside it is of all.
+    """
+    trace = golden.run(network, image[None])
+    layers = [layer.name for layer in network.layers if isinstance(layer, LIF)]
+    gap, pixel = 4, 3  # rows between layers, pixels per row
+    height = int(np.clip(448 // max(1, len(layers)) - gap, 12, 64))
+    rng = np.random.default_rng(0)
+    bands, marks, rows = [], [], 0
+    for name in layers:
+        spikes = trace.outputs[name][0].reshape(network.steps, -1).T
+        neurons = np.sort(rng.permutation(len(spikes))[:height])
+        if rows:
+            bands.append(np.zeros((gap, network.steps)))
+            rows += gap
+        bands.append(spikes[neurons] + 1)
+        note = f"{spikes.mean():.1%} of {len(spikes):,}".replace("%", " %")
+        marks.append((rows + (len(neurons) - 1) / 2, name, note))
+        rows += len(neurons)
+    left, right, top, bottom, wide = 270, 200, 70, 75, 560  # pixels
+    tall = rows * pixel
+    size = left + wide + right, top + tall + bottom
+    with _style():
+        from matplotlib.colors import ListedColormap
+        from matplotlib.ticker import MaxNLocator
+
+        figure = _figure(size[0] / DPI, size[1] / DPI, layout=None)
+        box = (left / size[0], bottom / size[1], wide / size[0], tall / size[1])
+        axes = figure.add_axes(box)
+        axes.imshow(
+            np.concatenate(bands),
+            cmap=ListedColormap(["white", PALE, BLUE]),
+            vmin=0,
+            vmax=2,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        if network.steps <= 16:
+            for step in range(1, network.steps):
+                axes.axvline(step - 0.5, color="white", linewidth=1.5)
+        axes.set_yticks([y for y, _, _ in marks], [name for _, name, _ in marks])
+        for y, _, note in marks:
+            axes.annotate(
+                note, (1, y), (6, 0), ("axes fraction", "data"), "offset points", va="center"
+            )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=16))
+        axes.set_xlabel("time step")
+        axes.tick_params(axis="both", length=0)
+        axes.spines[:].set_visible(False)
+        figure.text(12 / size[0], 1 - 30 / size[1], title, weight="bold", size=9, va="center")
+        axes.annotate(
+            "rate of neurons", (1, 1), (6, 5), "axes fraction", "offset points", color=GREY
+        )
+        _save(figure, path)
+
+
+def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, float]) -> None:
+    """Draw accuracy and loss over the epochs of all phases, one after the other.
+
+    Parameters
+    ----------
+    log : sequence of mappings
+        ``phase``, ``loss`` and ``accuracy`` or ``train_accuracy``; what lacks is left out.
+    test : mapping
+        Test accuracy at the end of a phase, by its name.
+    """
+    phases = list(dict.fromkeys(str(entry.get("phase", "training")) for entry in log))
+    with _style():
+        from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+        figure = _figure(6.6, 4.2)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+        for index, phase in enumerate(phases):
+            color = (BLUE, ORANGE, GREEN, PINK, SKY)[index % 5]
+            epochs = [n for n, e in enumerate(log, 1) if str(e.get("phase", "training")) == phase]
+            score = test.get(phase)
+            note = phase if score is None else f"{phase} (test {100 * score:.2f} %)"
+            for axes, nouns in ((upper, ("accuracy", "train_accuracy")), (lower, ("loss",))):
+                found = [(n, _number(log[n - 1], nouns)) for n in epochs]
+                pairs = [(n, value) for n, value in found if value is not None]
+                axes.plot(
+                    [n for n, _ in pairs],
+                    [value for _, value in pairs],
+                    color=color,
+                    marker=".",
+                    markersize=4,
+                    label=f"{note}" if axes is upper else None,
+                )
+            if score is not None:
+                upper.plot(epochs[-1], score, marker="D", markersize=6, mec="white", color=color)
+        if test:
+            upper.plot([], [], "D", color=GREY, mec="white", label="test, end of phase")
+        upper.legend(loc="lower right")
+        upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        upper.set_ylabel("accuracy (training set)")
+        lower.set_ylabel("loss")
+        lower.set_ylim(bottom=0)
+        lower.set_xlabel("epoch, all phases")
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in (upper, lower):
+            axes.grid(axis="y")
+        upper.set_title("Training")
+        _save(figure, path)
+
+
+def weights(path: Path, network: Network) -> None:
+    """Draw how often each integer level occurs, one small histogram per layer with weights."""
+    layers = [layer for layer in network.layers if isinstance(layer, (Synapse, Readout))]
+    columns = min(4, len(layers))
+    rows = -(-len(layers) // columns)
+    with _style():
+        from matplotlib.patches import Patch
+
+        figure = _figure(1.9 * columns + 0.4, 1.45 * rows + 0.5)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in grid[len(layers) :]:
+            axes.set_visible(False)
+        for axes, layer in zip(grid, layers, strict=False):
+            levels = layer.scheme.levels
+            share = [100 * float(np.mean(layer.weight == level)) for level in levels]
+            color = ORANGE if layer.scheme.power_of_two else BLUE
+            axes.bar(range(len(levels)), share, width=0.8, color=color)
+            middle = len(levels) // 2
+            skip = -(-middle // 4)
+            shown = sorted({*range(middle, -1, -skip), *range(middle, len(levels), skip)})
+            axes.set_xticks(shown, [str(levels[index]) for index in shown], size=7)
+            axes.tick_params(axis="y", labelsize=7)
+            axes.set_ylim(0, 1.08 * max(share))
+            axes.set_title(f"{layer.name} ({layer.scheme.name})", size=7.5)
+        schemes = [Patch(color=BLUE, label="uniform"), Patch(color=ORANGE, label="power of two")]
+        figure.legend(handles=schemes, loc="outside lower right", ncols=2)
+        figure.supylabel("share of weights [%]", size=8)
+        _save(figure, path)
+
+
+def timeline(path: Path, layers: Sequence[Mapping[str, Any]]) -> None:
+    """Draw when each layer's output flows: predicted bars, measured ends, back-to-back samples.
+
+    Parameters
+    ----------
+    layers : sequence of mappings
+        ``name``, and ``first`` and ``last`` with ``predicted`` and ``measured`` cycles per sample.
+    """
+    colors = (SKY, ORANGE, GREEN, PINK)
+    with _style():
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        figure = _figure(7.6, 0.19 * len(layers) + 1.2)
+        axes = figure.subplots()
+        drawn, wrong = 0, 0
+        for y, layer in enumerate(layers):
+            first, last = layer["first"] or {}, layer["last"] or {}
+            spans = zip(first.get("predicted", ()), last.get("predicted", ()), strict=False)
+            for index, (begin, end) in enumerate(list(spans)[:SAMPLES]):
+                axes.barh(y, end - begin + 1, left=begin, height=0.72, color=colors[index])
+                drawn = max(drawn, index + 1)
+            for side, ends in (("first", first), ("last", last)):
+                predicted = ends.get("predicted", ())
+                for index, cycle in enumerate(list(ends.get("measured", ()))[:SAMPLES]):
+                    right = index < len(predicted) and predicted[index] == cycle
+                    wrong += not right
+                    edge = cycle + (side == "last")
+                    color = INK if right else RED
+                    axes.vlines(edge, y - 0.42, y + 0.42, color=color, linewidth=1 if right else 2)
+        axes.set_yticks(range(len(layers)), [layer["name"] for layer in layers], size=7)
+        axes.set_ylim(len(layers) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel("cycle since the first input transfer")
+        axes.set_title("First to last output transfer of each layer")
+        handles: list[Any] = [
+            Patch(color=colors[i], label=f"sample {i}, predicted") for i in range(drawn)
+        ]
+        ends_of = {"color": "none", "marker": "|", "markersize": 9}
+        handles.append(Line2D([], [], **ends_of, mec=INK, label="measured"))
+        if wrong:
+            handles.append(
+                Line2D([], [], **ends_of, mec=RED, mew=2, label="measured, not as predicted")
+            )
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        _save(figure, path)
+
+
+def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    """Draw the cells of each module, one column of bars per kind of cell that occurs.
+
+    Parameters
+    ----------
+    modules : mapping of module name to mapping of kind to count
+    """
+    kinds = [
+        (key, noun)
+        for key, noun in CELLS.items()
+        if any(cells.get(key) for cells in modules.values())
+    ] or [("lut", CELLS["lut"])]
+    rows = {name: [cells.get(key) or 0 for key, _ in kinds] for name, cells in modules.items()}
+    rows = {name: counts for name, counts in rows.items() if any(counts)}
+    if len(rows) > MODULES:
+        rank = sorted(rows, key=lambda name: -sum(rows[name]))
+        rest = [rows[name] for name in rank[MODULES - 1 :]]
+        kept = set(rank[: MODULES - 1])
+        rows = {name: counts for name, counts in rows.items() if name in kept}
+        rows[f"{len(rest)} smaller modules"] = [sum(column) for column in zip(*rest, strict=True)]
+    with _style():
+        figure = _figure(2.2 + 1.25 * len(kinds), 0.16 * max(4, len(rows)) + 1.0)
+        grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False).ravel()
+        colors = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+        for column, (axes, (_, noun)) in enumerate(zip(grid, kinds, strict=True)):
+            counts = [row[column] for row in rows.values()]
+            axes.barh(range(len(rows)), counts, height=0.72, color=colors[column])
+            axes.set_xlim(0, 1.05 * max([1, *counts]))
+            axes.set_title(noun, size=8)
+            axes.grid(axis="x")
+            axes.tick_params(axis="x", labelsize=7)
+            axes.tick_params(axis="y", length=0)
+            _count_axis(axes)
+        grid[0].set_yticks(range(len(rows)), list(rows), size=7)
+        grid[0].set_ylim(max(4, len(rows)) - 0.4, -0.6)
+        figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
+        _save(figure, path)
+
+
+CELLS = {
+    "lut": "LUT",
+    "carry": "carry",
+    "ff": "flip-flop",
+    "lut_ram": "LUT RAM",
+    "block_ram": "block RAM",
+    "dsp": "DSP",
+}
+
+
+def firing(path: Path, rates: Mapping[str, float]) -> None:
+    """Draw the share of spikes among all (neuron, time step) of each layer."""
+    with _style():
+        figure = _figure(6.0, 0.21 * len(rates) + 1.0)
+        axes = figure.subplots()
+        for y, rate in enumerate(rates.values()):
+            remark = flag(rate)
+            axes.barh(y, 100 * rate, height=0.72, color=RED if remark else BLUE)
+            note = f"{100 * rate:.1f} %" + (f", {remark}" if remark else "")
+            axes.annotate(note, (100 * rate, y), (4, 0), "data", "offset points", va="center")
+        axes.set_yticks(range(len(rates)), list(rates))
+        axes.set_ylim(len(rates) - 0.4, -0.6)
+        axes.set_xlim(0, min(122, 125 * max([0.01, *rates.values()])))
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("spikes per neuron and time step [%]")
+        axes.set_title("Firing rates")
+        _save(figure, path)
+
+
+def flag(rate: float) -> str:
+    """Return ``silent``, ``saturated``, or nothing for a firing rate in between.
+
+    Examples
+    --------
+    >>> flag(0.0), flag(0.2), flag(1.0)
+    ('silent', '', 'saturated')
+    """
+    return "silent" if rate < SILENT else "saturated" if rate > SATURATED else ""
+
+
+def _number(entry: Mapping[str, Any], nouns: Sequence[str]) -> float | None:
+    for noun in nouns:
+        value = entry.get(noun)
+        if isinstance(value, (int, float)):
+            return float(value)
+    return None
+
+
+def _count_axis(axes: Axes) -> None:
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def _style() -> Any:
+    import matplotlib
+
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE})
+
+
+def _figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")  # type: ignore[arg-type]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
