@@ -67,7 +67,8 @@ class _Builder:
             self.lanes[layer.name] = self._output_lanes(layer)
             if isinstance(layer, Input):
                 first = self._consumers(layer)[0][0]
-                self.lanes[layer.name] = self._wanted_lanes(first, 0)
+                takes_any = isinstance(first, (LIF, Add))
+                self.lanes[layer.name] = 1 if takes_any else self._wanted_lanes(first, 0)
                 link = source = self._link(layer, self.network.edges[layer.name])
             else:
                 inputs = tuple(
@@ -111,6 +112,8 @@ class _Builder:
             return self.folds[layer.name].simd
         if isinstance(layer, Attention):
             return self.network.edges[layer.name].channels // layer.heads
+        if isinstance(layer, MaxPool):
+            return self.folds[layer.name].pe
         return self.lanes[layer.name]
 
     def _depart(self, layer: Layer, link: Link) -> None:

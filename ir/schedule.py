@@ -88,13 +88,28 @@ class Solver:
                 if new != old
             }
 
-    def solve(self, sweeps: int = MAX_SWEEPS) -> bool:
-        """Iterate to the least solution; return False if it was not reached in so many sweeps."""
+    def solve(self, sweeps: int = MAX_SWEEPS, latest: int | None = None) -> bool:
+        """Iterate to the least solution.
+
+        Parameters
+        ----------
+        sweeps : int
+            Give up after so many passes over the stations.
+        latest : int, optional
+            Give up once the last output is proven to come after this cycle.
+
+        Returns
+        -------
+        bool
+            Whether the solution was reached.
+        """
         forward = True
         order = self.plan.stations
         for _ in range(sweeps):
             if not self._dirty:
                 return True
+            if latest is not None and self.move[self.plan.sink.name][-1] > latest:
+                return False
             for station in order if forward else reversed(order):
                 if station.name in self._dirty:
                     self._dirty.discard(station.name)

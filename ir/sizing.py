@@ -31,22 +31,22 @@ def fit(plan: Plan, samples: int = SAMPLES) -> Plan:
     if not best.solve():
         raise SpikewrightError("Plan would deadlock with any buffer sizes.")
     interval = best.schedule().interval
+    latest = int(best.move[plan.sink.name][-1]) + interval
 
     def attempt(sizes: dict[str, int]) -> Solver | None:
         solver = Solver(best.plan.resize(sizes), samples, best)
-        if solver.solve(_SWEEPS) and solver.schedule().interval <= interval:
-            return solver
-        return None
+        settled = solver.solve(_SWEEPS, latest)
+        return solver if settled and solver.schedule().interval <= interval else None
 
     for station in list(plan.sized()):
-        low, high = smallest(station), station_size(station)
-        while low < high:
-            middle = (low + high) // 2
+        low, high, stride = smallest(station), station_size(station), 1
+        while low < high:  # gallop from below, where most sizes lie, then bisect
+            middle = min(low + stride - 1, (low + high) // 2)
             solver = attempt({station.name: middle})
             if solver is None:
-                low = middle + 1
+                low, stride = middle + 1, 2 * stride
             else:
-                high, best = middle, solver
+                high, best, stride = middle, solver, high
     return best.plan
 
 

@@ -1,0 +1,5 @@
+"""``python -m spikewright``."""
+
+from spikewright.cli import main
+
+main()
