@@ -1,0 +1,218 @@
+"""The recurrences against the cycle-by-cycle simulator: every transfer of every link is equal."""
+
+import numpy as np
+import pytest
+
+from ir.errors import SpikewrightError
+from ir.fold import Hardware
+from ir.plan import (
+    Accumulate,
+    Attend,
+    Buffer,
+    Classify,
+    Fork,
+    Join,
+    Link,
+    Maximum,
+    Merge,
+    Neurons,
+    Plan,
+    Split,
+    Station,
+    Synapse,
+    Window,
+)
+from ir.planner import build
+from ir.schedule import Solver, schedule
+from ir.scheme import Scheme
+from ir.sizing import smallest, station_size
+from ir.timing import NEVER, delayed, ramp
+from ir.types import IntType
+from tests.ir.cycles import simulate
+from tests.networks import digits_network, random_hardware, random_network
+
+SEEDS = range(30)
+MAX_WORDS = 1500
+
+
+def random_plan(seed: int, *, tight: bool) -> Plan:
+    """Return a plan small enough to simulate, with random sizes near the smallest if ``tight``."""
+    rng = np.random.default_rng(seed)
+    while True:
+        network = random_network(int(rng.integers(1 << 30)))
+        plan = build(network, random_hardware(network, int(rng.integers(1 << 30))))
+        if sum(link.words for link in plan.links.values()) <= MAX_WORDS:
+            break
+    if not tight:
+        return plan
+    return plan.resize(
+        {
+            s.name: int(
+                smallest(s) + rng.integers(0, min(4, station_size(s) - smallest(s)) + 1)
+            )
+            for s in plan.sized()
+        }
+    )
+
+
+def solved(plan: Plan, samples: int) -> dict[str, list[int]] | None:
+    # In every cycle before a deadlock something changes: a register of a station, at least.
+    words = sum(link.words for link in plan.links.values())
+    solver = Solver(plan, samples)
+    if not solver.solve(10**6, latest=samples * words * 8):
+        return None
+    return {name: moves.tolist() for name, moves in solver.move.items()}
+
+
+def compare(plan: Plan, samples: int = 3) -> bool:
+    """Assert equal transfers; return whether the plan is alive."""
+    expected, got = simulate(plan, samples), solved(plan, samples)
+    if expected is None or got is None:
+        assert expected is None, "the schedule deadlocks, the simulation does not"
+        assert got is None, "the simulation deadlocks, the schedule does not"
+        return False
+    assert got.keys() == expected.keys()
+    for name in expected:
+        assert got[name] == expected[name], f"transfers of {name} differ"
+    return True
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_transfer_is_predicted(seed):
+    assert compare(random_plan(seed, tight=False))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_transfer_is_predicted_with_tight_buffers(seed):
+    compare(random_plan(1000 + seed, tight=True))
+
+
+def test_some_tight_plans_live_and_some_deadlock():
+    alive = [
+        simulate(random_plan(1000 + seed, tight=True), 2) is not None for seed in SEEDS[:16]
+    ]
+    assert True in alive
+    assert False in alive
+
+
+def test_random_plans_hold_every_kind_of_station():
+    kinds = {type(s) for seed in SEEDS for s in random_plan(seed, tight=False).stations}
+    assert kinds == {
+        Accumulate, Attend, Buffer, Classify, Fork, Join, Maximum, Merge, Neurons, Split, Synapse,
+        Window,
+    }  # fmt: skip
+
+
+def test_digits_shaped_network_is_predicted():
+    network = digits_network(steps=2, width=4, heads=2)
+    assert compare(build(network, Hardware(400, 2)), samples=2)
+
+
+def link(name: str, words: int, lanes: int = 1, steps: int = 1) -> Link:
+    return Link(name, words, lanes, steps, IntType(0, 1))
+
+
+def chain(seed: int) -> Plan:
+    """Return random stations in a row, so that every kind is pushed and stalled by every other."""
+    rng = np.random.default_rng(seed)
+    stations: list[Station] = []
+    pixels, lanes = int(rng.integers(1, 5)) * 2, 12
+    source = here = link("source", pixels, lanes)
+    for n in range(int(rng.integers(2, 8))):
+        kind = rng.choice(["buffer", "split", "merge", "window", "synapse", "neurons", "maximum"])
+        name = f"s{n}"
+        if kind == "buffer":
+            out = link(name, here.words, here.lanes)
+            stations.append(Buffer(name, (here,), (out,), int(rng.integers(0, 4))))
+        elif kind == "split" and here.lanes > 1 and here.words < 60:
+            ratio = next(r for r in (3, 2) if here.lanes % r == 0)
+            out = link(name, here.words * ratio, here.lanes // ratio)
+            stations.append(Split(name, (here,), (out,)))
+        elif kind == "merge" and here.words % 2 == 0:
+            out = link(name, here.words // 2, here.lanes * 2)
+            stations.append(Merge(name, (here,), (out,)))
+        elif kind == "maximum" and here.words % 2 == 0:
+            out = link(name, here.words // 2, here.lanes)
+            stations.append(Maximum(name, (here,), (out,), 2))
+        elif kind == "synapse" and here.words % 2 == 0:
+            out = link(name, here.words // 2, here.lanes)
+            stations.append(Synapse(name, (here,), (out,), Scheme("u", 2), 1, 1, 2))
+        elif kind == "neurons":
+            steps = int(rng.integers(1, 4))
+            out = link(name, here.words, here.lanes, steps)
+            zero = IntType(-1, 0)
+            stations.append(
+                Neurons(name, (here,), (out,), None, 1, zero, zero, zero, zero, zero)
+            )
+        elif kind == "window" and here.words < 60:
+            repeats = int(rng.integers(1, 4))
+            out = link(name, here.words * repeats, here.lanes)
+            capacity = int(rng.integers(1, 4))
+            stations.append(
+                Window(name, (here,), (out,), here.words, 1, 1, 1, 1, 0, repeats, "tap", capacity)
+            )
+        else:
+            continue
+        here = out
+    positions = here.words
+    out = link("sum", 1, here.lanes)
+    stations.append(Accumulate("sum", (here,), (out,), positions, 1))
+    sink = link("sink", 1)
+    stations.append(Classify("sink", (out,), (sink,), 1, IntType(-1, 0)))
+    return Plan(1, tuple(stations), source, sink)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_chains_of_random_stations_are_predicted(seed):
+    assert compare(chain(seed), samples=4)
+
+
+@pytest.mark.parametrize("depths", [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (5, 0), (0, 7)])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_branches_that_meet_again_are_predicted(depths, steps):
+    source = link("source", 5)
+    a, b, c, d, e, f = (link(name, 5) for name in "abcdef")
+    zero = IntType(-1, 0)
+    slow = Link("e", 5, 1, steps, IntType(0, 1))
+    plan = Plan(
+        1,
+        (
+            Fork("fork", (source,), (a, b)),
+            Buffer("c", (a,), (c,), depths[0]),
+            Neurons("e", (b,), (slow,), None, 1, zero, zero, zero, zero, zero),
+            Buffer("d", (slow,), (d,), depths[1]),
+            Join("f", (c, d), (f,)),
+        ),
+        source,
+        f,
+    )
+    compare(plan, samples=4)
+
+
+def test_more_samples_do_not_change_earlier_transfers():
+    plan = random_plan(7, tight=False)
+    few, many = schedule(plan, 2), schedule(plan, 5)
+    for name in plan.links:
+        assert np.array_equal(few.moves[name], many.moves[name][:2])
+
+
+def test_schedule_refuses_one_sample():
+    with pytest.raises(SpikewrightError, match="Schedule of 1 samples; allowed are at least 2"):
+        schedule(random_plan(7, tight=False), 1)
+
+
+def test_ramp_is_the_least_increasing_sequence():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        earliest = rng.integers(0, 20, 12)
+        got, expected, last = ramp(earliest), [], -1
+        for value in earliest.tolist():
+            last = max(value, last + 1)
+            expected.append(last)
+        assert got.tolist() == expected
+
+
+def test_delayed_leaves_the_first_words_free():
+    times = np.arange(5)
+    assert delayed(times, 2).tolist() == [NEVER, NEVER, 0, 1, 2]
+    assert delayed(times, 9).tolist() == [NEVER] * 5

@@ -1,0 +1,229 @@
+"""Random legal networks, folds and images for the tests of every house.
+
+Everything is small, of odd shapes, and reproducible from its seed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ir.fold import Fold, Hardware
+from ir.folding import choices, dimensions
+from ir.golden import run
+from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.network import Network
+from ir.neuron import CHARGES, FIRES, RESETS, Neuron
+from ir.scheme import Scheme
+from ir.store import Samples
+
+SCHEMES = tuple(f"u{b}" for b in range(2, 9)) + ("pot2", "pot3", "pot4")
+
+
+class Builder:
+    """Appends layers one by one and knows the edge of each.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    steps : int
+    neurons : str
+        ``default``: SpikingJelly's LIF; ``any``: every charge, fire and reset.
+    schemes : tuple of str
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        steps: int,
+        *,
+        neurons: str = "any",
+        schemes: tuple[str, ...] = SCHEMES,
+    ) -> None:
+        self.rng = rng
+        self.steps = steps
+        self.neurons = neurons
+        self.schemes = schemes
+        self.layers: list[Layer] = []
+        self.edges: dict[str, Edge] = {}
+
+    def put(self, layer: Layer) -> str:
+        """Append any layer; return its name."""
+        self.layers.append(layer)
+        self.edges[layer.name] = layer.edge(
+            tuple(self.edges[name] for name in layer.inputs), self.steps
+        )
+        return layer.name
+
+    def weight(self, scheme: Scheme, shape: tuple[int, ...]) -> np.ndarray:
+        """Return random levels with both ends of the scheme among them where they fit."""
+        weight = self.rng.choice(scheme.levels, shape).astype(np.int8)
+        weight.flat[0], weight.flat[-1] = scheme.levels[-1], scheme.levels[0]
+        return weight
+
+    def synapse(
+        self, name: str, source: str, out: int, kernel: int = 1, stride: int = 1, padding: int = 0
+    ) -> str:
+        """Append a convolution of a random scheme."""
+        scheme = Scheme.parse(str(self.rng.choice(self.schemes)))
+        weight = self.weight(scheme, (out, self.edges[source].channels, kernel, kernel))
+        return self.put(Synapse(name, (source,), scheme, weight, stride, padding))
+
+    def neuron(self) -> Neuron:
+        """Return a random neuron."""
+        if self.neurons == "default":
+            return Neuron()
+        rng = self.rng
+        bits = int(rng.choice([12, 16, 24]))
+        return Neuron(
+            charge=str(rng.choice(CHARGES)),
+            fire=str(rng.choice(FIRES)),
+            reset=str(rng.choice(RESETS)),
+            leak_shift=int(rng.integers(1, 4)),
+            frac_bits=int(rng.integers(0, 5)),
+            membrane_bits=bits,
+            initial=int(rng.integers(-20, 20)),
+        )
+
+    def lif(self, name: str, source: str) -> str:
+        """Append neurons whose thresholds lie where their currents are."""
+        neuron = self.neuron()
+        edge = self.edges[source]
+        reach = max(1.0, (edge.type.high - edge.type.low) / 8) * (1 << neuron.frac_bits)
+        reach = min(reach, neuron.membrane.high / 2)
+        threshold = self.rng.integers(1, max(2, int(reach)) + 1, edge.channels)
+        bias = self.rng.integers(-int(reach / 4) - 1, int(reach / 4) + 2, edge.channels)
+        return self.put(LIF(name, (source,), neuron, threshold, bias))
+
+    def unit(
+        self, name: str, source: str, out: int, kernel: int = 1, stride: int = 1, padding: int = 0
+    ) -> str:
+        """Append a convolution and its neurons."""
+        return self.lif(f"{name}.lif", self.synapse(f"{name}.conv", source, out, kernel, stride, padding))
+
+    def readout(self, source: str, classes: int) -> Network:
+        """Append the readout; return the network."""
+        scheme = Scheme.parse(str(self.rng.choice(self.schemes)))
+        weight = self.weight(scheme, (classes, self.edges[source].channels))
+        bias = self.rng.integers(-99, 100, classes)
+        self.put(Readout("head", (source,), scheme, weight, bias))
+        return Network(self.steps, tuple(self.layers), {"name": "random", "high": 1})
+
+
+def random_network(
+    seed: int,
+    *,
+    steps: int | None = None,
+    attention: bool | None = None,
+    residual: bool | None = None,
+    pool: bool | None = None,
+    neurons: str = "any",
+    schemes: tuple[str, ...] = SCHEMES,
+    size: int = 6,
+    width: int = 6,
+) -> Network:
+    """Return a small legal network; what is None is drawn from the seed.
+
+    Parameters
+    ----------
+    seed : int
+    steps : int, optional
+        Time steps; 1..4 otherwise.
+    attention, residual, pool : bool, optional
+        Whether a spiking attention block, a residual branch, max pooling occur.
+    neurons : str
+        ``default`` or ``any`` charge, fire and reset.
+    schemes : tuple of str
+        Weight formats to draw from.
+    size, width : int
+        Largest side of the input map, and largest number of channels per layer.
+    """
+    rng = np.random.default_rng(seed)
+    attention = bool(rng.random() < 0.4) if attention is None else attention
+    residual = bool(rng.random() < 0.5) if residual is None else residual
+    pool = bool(rng.random() < 0.5) if pool is None else pool
+    b = Builder(
+        rng, int(rng.integers(1, 5)) if steps is None else steps, neurons=neurons, schemes=schemes
+    )
+
+    def channels() -> int:
+        return int(rng.integers(1, width + 1))
+
+    def fitting(source: str) -> tuple[int, int, int]:
+        edge = b.edges[source]
+        kernel = int(rng.integers(1, min(4, edge.height, edge.width) + 1))
+        return kernel, int(rng.integers(1, 4)), int(rng.integers(0, (kernel - 1) // 2 + 1))
+
+    shape = (int(rng.integers(1, 4)), int(rng.integers(2, size + 1)), int(rng.integers(2, size + 1)))
+    last = b.put(Input("input", (), shape, int(rng.choice([1, 3, 16, 255]))))
+    if pool and rng.random() < 0.3:
+        last = b.put(MaxPool("early.pool", (last,), 2, 1, 0))
+    last = b.unit("stem", last, channels(), *fitting(last))
+    if pool:
+        last = b.put(MaxPool("stem.pool", (last,), *fitting(last)))
+    if residual:
+        branch = b.unit("position", last, b.edges[last].channels, 1)
+        if min(b.edges[last].height, b.edges[last].width) >= 2:
+            branch = b.unit("position.more", branch, b.edges[last].channels, 3, 1, 1)
+        last = b.put(Add("position.add", (last, branch)))
+    if attention:
+        heads = int(rng.integers(1, 4))
+        total = heads * int(rng.integers(1, 5))
+        q, k, v = (b.unit(f"block.{n}", last, total) for n in "qkv")
+        mixed = b.put(Attention("block.attention", (q, k, v), heads))
+        mixed = b.lif("block.attention.lif", mixed)
+        if residual:
+            mixed = b.unit("block.proj", mixed, b.edges[last].channels)
+            last = b.put(Add("block.add", (last, mixed)))
+        else:
+            last = mixed
+    if rng.random() < 0.5:
+        last = b.unit("last", last, channels())
+    return b.readout(last, int(rng.integers(2, 6)))
+
+
+def random_hardware(network: Network, seed: int, *, widths: str = "actual") -> Hardware:
+    """Return random legal folds for every layer that folds."""
+    rng = np.random.default_rng(seed)
+    folds: dict[str, Fold] = {}
+    for layer in network.layers:
+        if dimensions(layer, network) is not None:
+            legal = list(choices(layer, network))
+            folds[layer.name] = legal[int(rng.integers(len(legal)))]
+    return Hardware(1 << 20, network.steps, folds, widths)
+
+
+def random_images(network: Network, seed: int, count: int = 3) -> np.ndarray:
+    """Return uint8 or uint16 images that cover the whole range, (count, C, H, W)."""
+    rng = np.random.default_rng(seed)
+    high = network.input.high
+    dtype = np.uint8 if high < 256 else np.uint16
+    images = rng.integers(0, high + 1, (count, *network.input.shape)).astype(dtype)
+    images.flat[0], images.flat[-1] = 0, high
+    return images
+
+
+def random_samples(network: Network, seed: int, count: int = 3) -> Samples:
+    """Return samples labelled with what the golden model says."""
+    images = random_images(network, seed, count)
+    return Samples(images, run(network, images).labels.astype(np.int64))
+
+
+def digits_network(seed: int = 0, *, width: int = 8, heads: int = 2, steps: int = 2) -> Network:
+    """Return a Spikformer of the shape of the digits demo, with random weights."""
+    rng = np.random.default_rng(seed)
+    b = Builder(rng, steps, neurons="default", schemes=("u2", "u3", "u4", "pot2", "pot3", "pot4"))
+    last = b.put(Input("input", (), (1, 8, 8), 16))
+    last = b.unit("tokenizer.0", last, width // 2, 3, 1, 1)
+    last = b.put(MaxPool("tokenizer.0.pool", (last,), 3, 2, 1))
+    last = b.unit("tokenizer.1", last, width, 3, 1, 1)
+    position = b.unit("position", last, width, 3, 1, 1)
+    last = b.put(Add("position.add", (last, position)))
+    q, k, v = (b.unit(f"block.0.{n}", last, width) for n in "qkv")
+    mixed = b.put(Attention("block.0.attention", (q, k, v), heads))
+    mixed = b.lif("block.0.attention_lif", mixed)
+    mixed = b.unit("block.0.proj", mixed, width)
+    last = b.put(Add("block.0.attention_add", (last, mixed)))
+    hidden = b.unit("block.0.fc1", last, 2 * width)
+    hidden = b.unit("block.0.fc2", hidden, width)
+    last = b.put(Add("block.0.mlp_add", (last, hidden)))
+    return b.readout(last, 10)
