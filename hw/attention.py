@@ -72,7 +72,9 @@ class Attend(Engine):
                 write.en.eq(count.go & (count.bank == bank)),
                 write.addr.eq(count.address),
                 write.data.eq(updated),
-                read.addr.eq(Mux(count.bank == bank, count.address, apply.address)),
+                read.addr.eq(
+                    Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)
+                ),
             ]
             contents.append(read.data)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
