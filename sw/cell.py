@@ -108,7 +108,8 @@ class Cell(nn.Module):
         """Return weights, thresholds and biases from the running statistics."""
         weight, scale, sign = self._integers()
         mean, variance = self.norm.running_mean, self.norm.running_var
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         return self._fold(weight, scale, sign, mean.double(), variance.double())
 
     def _integers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -125,7 +126,8 @@ class Cell(nn.Module):
         variance, mean = torch.var_mean(sums, (0, 2, 3), correction=0)
         mean, variance = mean.double() * factor, variance.double() * factor**2
         norm = self.norm
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         assert norm.momentum is not None
         count = sums.numel() // sums.shape[1]
         with torch.no_grad():
@@ -172,7 +174,7 @@ class Cell(nn.Module):
 
 def reach(neuron: Neuron, current: float) -> float:
     """Return a bound of |v + i| and of |h - threshold| for currents up to ``current``."""
-    assert neuron.charge == "half" and neuron.reset == "zero"
+    assert (neuron.charge, neuron.reset) == ("half", "zero")
     return 2 * max(current, abs(neuron.initial)) + 2
 
 

@@ -117,8 +117,8 @@ class Model(Section):
         for i, stage in enumerate(self.tokenizer):
             if stage.pool is not None and 2 * stage.pool.padding >= stage.pool.kernel:
                 raise SpikewrightError(
-                    f"Run file key model.tokenizer.{i}.pool.padding is {stage.pool.padding}; allowed "
-                    f"is less than half of the kernel, {stage.pool.kernel}."
+                    f"Run file key model.tokenizer.{i}.pool.padding is {stage.pool.padding}; "
+                    f"allowed is less than half of the kernel, {stage.pool.kernel}."
                 )
         if min(self.grid) < 1:
             raise SpikewrightError(

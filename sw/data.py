@@ -58,9 +58,9 @@ class Dataset:
         if self.train_images.shape[1:] != shape or image.high != self.high:
             channels, height, width = self.train_images.shape[1:]
             raise SpikewrightError(
-                f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} values "
-                f"0..{image.high}; dataset {self.name} has {channels} x {height} x {width} values "
-                f"0..{self.high}."
+                f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} "
+                f"values 0..{image.high}; dataset {self.name} has {channels} x {height} x "
+                f"{width} values 0..{self.high}."
             )
 
 
@@ -106,10 +106,11 @@ def _idx(name: str, folder: Path | None) -> Dataset:
     if folder is None:
         if not os.environ.get(FOLDER_VARIABLE):
             raise SpikewrightError(
-                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its IDX files."
+                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its IDX "
+                f"files."
             )
         folder = Path(os.environ[FOLDER_VARIABLE])
-    arrays = []
+    arrays: list[np.ndarray] = []
     for part in ("train", "t10k"):
         images = idx.read(_find(folder, name, f"{part}-images-idx3-ubyte"))
         labels = idx.read(_find(folder, name, f"{part}-labels-idx1-ubyte"))
@@ -119,9 +120,10 @@ def _idx(name: str, folder: Path | None) -> Dataset:
                 f"{labels.shape}; allowed are (count, height, width) and (count,)."
             )
         arrays += [images[:, None], labels.astype(np.int64)]
-    if arrays[0].shape[1:] != arrays[2].shape[1:] or arrays[3].max() > arrays[1].max():
+    train_images, train_labels, test_images, test_labels = arrays
+    if train_images.shape[1:] != test_images.shape[1:] or test_labels.max() > train_labels.max():
         raise SpikewrightError(f"Dataset {name} has test files that do not match its train files.")
-    return Dataset(name, *arrays, 255)
+    return Dataset(name, train_images, train_labels, test_images, test_labels, 255)
 
 
 def _find(folder: Path, name: str, file: str) -> Path:

@@ -102,7 +102,7 @@ def _layers(model: Spikformer, settings: Config) -> list[Layer]:
         Input("input", (), (image.channels, image.height, image.width), image.high)
     ]
     x = "input"
-    for i, stage in enumerate(model.stages):
+    for i, stage in enumerate(model.tokenizer):
         name = f"tokenizer.{i}"
         layers += _cell(stage.cell, f"{name}.conv", f"{name}.lif", x)
         x = f"{name}.lif"
@@ -115,7 +115,7 @@ def _layers(model: Spikformer, settings: Config) -> list[Layer]:
     layers += _cell(model.position, "position.conv", "position.lif", x)
     layers.append(Add("position.add", (x, "position.lif")))
     x = "position.add"
-    for block in model.blocks:
+    for block in model.encoder:
         layers += _block(block, x)
         x = f"{block.name}.mlp_add"
     height, width = settings.model.grid
@@ -160,7 +160,7 @@ def _lif(lif: LIF, folded: Folded, name: str, source: str) -> Layer:
 
 def _whole(x: torch.Tensor, dtype: type = np.int64) -> np.ndarray:
     """Return the integers that ``x`` holds; refuse to change a value on the way."""
-    whole = x.numpy().astype(dtype)
+    whole: np.ndarray = x.numpy().astype(dtype)
     if not np.array_equal(whole, x.numpy()):
         raise ValueError(f"Values are no integers of {np.dtype(dtype).name}.")
     return whole

@@ -1,4 +1,4 @@
-"""LIF neurons of SpikingJelly with the integer membrane of ``ir.neuron``, and its torch operations."""
+"""SpikingJelly's LIF neuron with the integer membrane of ``ir.neuron``, and its operations."""
 
 from __future__ import annotations
 

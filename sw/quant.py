@@ -91,12 +91,12 @@ def to_int(
     scale = magnitude.mean(axes, keepdim=True) * _STEP[scheme.name]
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     levels, middles = _levels(scheme, weight.dtype)
-    return _Nearest.apply(weight / scale, levels, middles), scale  # type: ignore[no-untyped-call]
+    return _Nearest.apply(weight / scale, levels, middles), scale
 
 
 def rounded(x: torch.Tensor) -> torch.Tensor:
     """Return ``x`` rounded half to even; the gradient passes straight through."""
-    return _Round.apply(x)  # type: ignore[no-untyped-call]
+    return _Round.apply(x)
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from spikingjelly.activation_based import functional, layer
 from torch import nn
@@ -155,6 +157,16 @@ class Spikformer(nn.Module):
         self._mode = "float"
 
     @property
+    def tokenizer(self) -> list[Stage]:
+        """Stages of the tokenizer, in order."""
+        return cast("list[Stage]", list(self.stages))
+
+    @property
+    def encoder(self) -> list[Block]:
+        """Encoder blocks, in order."""
+        return cast("list[Block]", list(self.blocks))
+
+    @property
     def mode(self) -> str:
         """Form of the network: ``float``, ``quantized`` or ``folded``."""
         return self._mode
@@ -181,7 +193,7 @@ class Spikformer(nn.Module):
         functional.reset_net(self)
         x = images.to(torch.float32)[None]
         _record(trace, "input", x)
-        for i, stage in enumerate(self.stages):
+        for i, stage in enumerate(self.tokenizer):
             sums, x = stage.cell(x, self.steps)
             _record(trace, f"tokenizer.{i}.conv", sums)
             _record(trace, f"tokenizer.{i}.lif", x)
@@ -193,7 +205,7 @@ class Spikformer(nn.Module):
         _record(trace, "position.conv", sums)
         _record(trace, "position.lif", fired)
         _record(trace, "position.add", x)
-        for block in self.blocks:
+        for block in self.encoder:
             x = block(x, trace)
         logits, whole = self.head(x)
         _record(trace, "head", whole[None, :, :, None, None])

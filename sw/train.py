@@ -1,4 +1,4 @@
-"""Training in three phases: float, quantized with live batch norm, folded to the exported integers."""
+"""Training in three phases: float, quantized with live batch norm, folded to integers."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Training:
             logits = self.model(shift(self.images[part], generator))
             loss = functional.cross_entropy(logits, self.labels[part])
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimizer.step()
             losses.append(float(loss.detach()) * len(part))
             hits += int((logits.argmax(1) == self.labels[part]).sum())
@@ -188,7 +188,8 @@ class Training:
         self.optimizer = self._optimizer()
 
     def _optimizer(self) -> torch.optim.AdamW:
-        kernels, rest = [], []
+        kernels: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for parameter in self.model.parameters():
             (kernels if parameter.ndim > 1 else rest).append(parameter)
         decay = self.config.training.weight_decay
@@ -219,7 +220,8 @@ class Training:
         tensors, state = checkpoint.load(path)
         if state.get("version") != VERSION or state.get("config") != self.config.to_yaml():
             raise SpikewrightError(
-                f"Checkpoint {path} belongs to another run file or version; choose another directory."
+                f"Checkpoint {path} belongs to another run file or version; choose another "
+                f"directory."
             )
         self.phase, self.epoch = state["phase"], state["epoch"]
         self.history, self.metrics = state["history"], state["metrics"]
@@ -233,7 +235,7 @@ class Training:
 
 
 def traces(
-    model: nn.Module, mode: str, images: np.ndarray, batch_size: int = 128
+    model: Spikformer, mode: str, images: np.ndarray, batch_size: int = 128
 ) -> dict[str, np.ndarray]:
     """Return the output of every layer in evaluation mode, (count, T or 1, positions, channels).
 

@@ -131,7 +131,7 @@ def test_ties_go_to_the_lowest_label():
 
 def test_wrong_images_are_refused():
     network = random_network(5, Neuron())
-    with pytest.raises(SpikewrightError, match="Images hold values 0..99; allowed are 0..16"):
+    with pytest.raises(SpikewrightError, match=r"Images hold values 0\.\.99; allowed are 0\.\.16"):
         golden.run(network, np.where(np.eye(9, 7), 99, 0)[None, None].repeat(2, 1))
     with pytest.raises(SpikewrightError, match="Images have shape"):
         golden.predict(network, np.zeros((1, 2, 9, 8), np.uint8))

@@ -1,0 +1,17 @@
+import pytest
+
+from tests.hw import checks
+from tests.hw.bench import STALLS
+
+
+@pytest.mark.parametrize("stalls", [f"{source}/{sink}" for source in STALLS for sink in STALLS])
+def test_stalls(stalls: str) -> None:
+    checks.attend(stalls=stalls)
+
+
+@pytest.mark.parametrize(
+    "tokens, heads, width, pe", [(1, 1, 1, 1), (4, 1, 3, 1), (2, 3, 4, 4), (1, 2, 2, 1)]
+)
+def test_shapes(tokens: int, heads: int, width: int, pe: int) -> None:
+    checks.attend(tokens, heads, width, pe)
+    checks.attend(tokens, heads, width, pe, stalls="one_in_four/mostly_stalled")

@@ -1,0 +1,83 @@
+"""A whole accelerator in Amaranth's simulator, compared with the golden model and the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import numpy as np
+
+from hw.top import COUNTERS, identifier
+from ir.golden import run as golden
+from ir.image import Image
+from ir.image import images as memory_images
+from ir.network import Network
+from ir.plan import Plan
+from tests.hw.bench import Traffic, pack, run, unpack
+
+
+class Whole:
+    """One run over some samples.
+
+    Attributes
+    ----------
+    outputs : dict of int64 (count, steps, positions, channels)
+        Output of every layer, by name.
+    moves : dict of int64 (count, words)
+        Cycle of every transfer, by layer; 0 is the first input transfer.
+    counters : dict of int
+        Counters in the cycle after the last transfer.
+    answers : list of (logit, label, last)
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        plan: Plan,
+        samples: np.ndarray,
+        stall_i: Sequence[int] = (0,),
+        stall_o: Sequence[int] = (0,),
+        images: dict[str, Image] | None = None,
+    ) -> None:
+        contents = images or memory_images(network, plan)
+        names = list(plan.probes)
+        dut = import_module("hw.top").Accelerator(plan, contents, names)
+        dut.inputs, dut.outputs = [dut.i], [dut.o]
+        ports = [f"probe_{identifier(n)}_{p}" for n in names for p in ("move", "payload")]
+        watch = [getattr(dut, port) for port in (*ports, *COUNTERS)]
+        count = len(samples)
+        pixels = samples.astype(np.int64).reshape(count, 1, samples.shape[1], -1).swapaxes(2, 3)
+        feed = [word for sample in pixels for word in pack(sample, plan.source)]
+        traffic = run(
+            dut, [feed], [plan.sink.words * count], stall_i, stall_o, patience=20_000, watch=watch
+        )
+        begin = traffic.taken[0][0]
+        self.outputs, self.moves = {}, {}
+        for k, name in enumerate(names):
+            link, channels = plan.probes[name], network.edges[name].channels
+            seen = [
+                (cycle - begin, row[2 * k + 1])
+                for cycle, row in enumerate(traffic.watched)
+                if row[2 * k]
+            ]
+            whole = len(seen) // link.words * link.words
+            assert whole == count * link.words, f"{name}: {len(seen)} transfers"
+            data = unpack([payload for _, payload in seen], link, channels)
+            self.outputs[name] = data.reshape(link.steps, count, -1, channels).swapaxes(0, 1)
+            self.moves[name] = np.array([c for c, _ in seen]).reshape(count, -1)
+        last = traffic.watched[-1][-len(COUNTERS) :]
+        self.counters = dict(zip(COUNTERS, last, strict=True))
+        layout = import_module("hw.classify").layout(plan.stations[-1])
+        found = [layout.from_bits(word) for word in traffic.words[0]]
+        self.answers = [(f.logit, f.label, f.last) for f in found]
+        self.traffic: Traffic = traffic
+
+    def check(self, network: Network, samples: np.ndarray) -> None:
+        """Refuse any difference from the golden model."""
+        trace = golden(network, samples)
+        for name, found in self.outputs.items():
+            wanted = trace.outputs[name]
+            assert found.shape == wanted.shape and (found == wanted).all(), f"layer {name} differs"
+        logits = trace.logits(network)
+        assert [a[0] for a in self.answers] == logits.reshape(-1).tolist()
+        assert [a[1] for a in self.answers if a[2]] == trace.labels.tolist()

@@ -1,0 +1,86 @@
+"""A tiny run file, and a model of it with lively neurons."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from sw import config
+from sw.spikformer import Spikformer
+
+DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny():
+    """Return a run file with two blocks, every kind of scheme, and two pools."""
+    entries = yaml.safe_load(DIGITS.read_text())
+    entries["model"] |= {
+        "steps": 3,
+        "tokenizer": [
+            {"channels": 6, "pool": {"kernel": 3, "stride": 2, "padding": 1}},
+            {"channels": 8, "pool": {"kernel": 2, "stride": 1, "padding": 0}},
+        ],
+        "heads": 2,
+        "depth": 2,
+    }
+    entries["hardware"]["steps_per_pass"] = 3
+    entries["quantization"]["layers"] |= {
+        "block.1.q": "pot4",
+        "block.1.k": "u5",
+        "block.1.v": "u8",
+    }
+    entries["training"] |= {
+        "float_epochs": 1,
+        "quantized_epochs": 1,
+        "folded_epochs": 1,
+        "batch_size": 128,
+        "threads": 1,
+    }
+    return config.parse(entries)
+
+
+@pytest.fixture
+def lively():
+    """Return a function that builds an untrained model with lively neurons."""
+    return _lively
+
+
+@pytest.fixture
+def random_images():
+    """Return a function that draws images over the whole range."""
+    return _random_images
+
+
+def _lively(settings, seed=0, classes=10):
+    """Return an untrained model whose batch norms have odd factors, signs and statistics."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = Spikformer(settings, classes)
+    for name, part in model.named_modules():
+        if name.endswith("norm"):
+            count = part.num_features
+            sign = torch.randint(0, 2, (count,), generator=generator) * 2 - 1
+            part.weight.data = sign * (0.5 + 2 * torch.rand(count, generator=generator))
+            part.bias.data = torch.randn(count, generator=generator) * 0.5 + 0.5
+            part.momentum = 1.0
+    # One batch in training mode leaves statistics under which every layer fires.
+    model.train()
+    with torch.no_grad():
+        model(_random_images(settings, 16, seed))
+    return model.eval()
+
+
+def _random_images(settings, count, seed=0):
+    """Return uint8 images over the whole range."""
+    image = settings.model.image
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, image.channels, image.height, image.width)
+    return torch.randint(0, image.high + 1, shape, generator=generator, dtype=torch.uint8)

@@ -1,0 +1,124 @@
+"""Samples: a fixed split, raw pixels, and damaged files refused."""
+
+import gzip
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+
+from ir.errors import SpikewrightError
+from sw import data, idx
+from sw.config import Image
+
+# SHA-256 of the held-back images and labels: the split must never change.
+HELD_BACK = "3ea49a6c5c1f0810a1e9f1178f9d79a4469c14576fbaaec2880a46a2f2a8928b"
+
+
+def write_idx(path, array):
+    header = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    content = header + array.astype(np.uint8).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return content
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+def test_digits_are_raw_and_split_as_ever(digits):
+    assert digits.train_images.shape == (1437, 1, 8, 8)
+    assert digits.test_images.shape == (360, 1, 8, 8)
+    assert digits.train_images.dtype == digits.test_images.dtype == np.uint8
+    assert digits.train_labels.dtype == np.int64
+    assert (digits.train_images.min(), digits.train_images.max()) == (0, digits.high)
+    held_back = digits.test_images.tobytes() + digits.test_labels.tobytes()
+    assert hashlib.sha256(held_back).hexdigest() == HELD_BACK
+
+
+def test_digits_are_split_without_overlap_and_by_class(digits):
+    train, test = (
+        {image.tobytes() for image in images}
+        for images in (digits.train_images, digits.test_images)
+    )
+    assert len(train) + len(test) == 1797
+    assert not train & test
+    counts = np.bincount(digits.test_labels)
+    whole = counts + np.bincount(digits.train_labels)
+    assert np.abs(counts - whole * 360 / 1797).max() < 1
+
+
+def test_image_of_the_run_file_must_fit(digits):
+    digits.check(Image(channels=1, height=8, width=8, high=16))
+    with pytest.raises(SpikewrightError, match=r"asks for 1 x 8 x 9 .* has 1 x 8 x 8 values 0"):
+        digits.check(Image(channels=1, height=8, width=9, high=16))
+    with pytest.raises(SpikewrightError, match=r"values 0\.\.255; dataset"):
+        digits.check(Image(channels=1, height=8, width=8, high=255))
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("parent", ["", "mnist"])
+def test_mnist_is_read_from_idx_files(tmp_path, monkeypatch, suffix, parent):
+    rng = np.random.default_rng(0)
+    images = {part: rng.integers(0, 256, (7, 5, 4)) for part in ("train", "t10k")}
+    for part, value in images.items():
+        write_idx(tmp_path / parent / f"{part}-images-idx3-ubyte{suffix}", value)
+        write_idx(tmp_path / parent / f"{part}-labels-idx1-ubyte{suffix}", np.arange(7))
+    monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
+    found = data.load("mnist")
+    np.testing.assert_array_equal(found.train_images[:, 0], images["train"])
+    np.testing.assert_array_equal(found.test_images[:, 0], images["t10k"])
+    assert (found.high, found.classes) == (255, 7)
+    with pytest.raises(SpikewrightError, match="Dataset mnist lacks the file train-images"):
+        data.load("mnist", tmp_path / "elsewhere")
+
+
+def test_mismatched_files_are_refused(tmp_path):
+    for part in ("train", "t10k"):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((7, 5, 4)))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.zeros(6))
+    with pytest.raises(SpikewrightError, match="labels of shape"):
+        data.load("fashion_mnist", tmp_path)
+
+
+def test_missing_folder_and_unknown_name_are_refused(monkeypatch):
+    monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)
+    with pytest.raises(SpikewrightError, match="set SPIKEWRIGHT_DATA"):
+        data.load("mnist")
+    with pytest.raises(SpikewrightError, match=r"'\.\./mnist' is unknown"):
+        data.load("../mnist")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_every_truncation_is_refused(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    write_idx(path, np.arange(12).reshape(2, 3, 2))
+    content = path.read_bytes()
+    np.testing.assert_array_equal(idx.read(path).ravel(), np.arange(12))
+    for length in range(len(content) - (8 if suffix else 0)):
+        path.write_bytes(content[:length])
+        with pytest.raises(SpikewrightError):
+            idx.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\0\0\x0d\1\0\0\0\1\0\0\0\0", "no IDX file of unsigned bytes"),
+        (b"\0\0\x08\0", "no IDX file"),
+        (b"\0\0\x08\3" + b"\xff" * 12, "its header declares"),
+        (b"\0\0\x08\1\0\0\0\1ab", "holds 2 values; its header declares 1"),
+    ],
+)
+def test_damaged_headers_are_refused(tmp_path, content, words):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(SpikewrightError, match=words):
+        idx.read(path)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(SpikewrightError, match="cannot be read"):
+        idx.read(tmp_path / "x.gz")
