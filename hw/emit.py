@@ -216,10 +216,10 @@ def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, An
             "synapse_fold": station.synapse_fold,
         }
     if isinstance(station, plans.Buffer):
-        entry |= {"depth": station.depth, "memory_bits": station.depth * station.i.width}
+        entry["depth"] = station.depth
     if isinstance(station, plans.Window):
         entry["capacity"] = station.capacity
-    if hasattr(station, "memory_bits"):
+    if station.memory_bits:
         entry["memory_bits"] = station.memory_bits
     if station.name in contents:
         entry["image"] = f"images/{contents[station.name].name}"

@@ -88,6 +88,11 @@ class Station:
         """Useful lane-operations per sample."""
         return 0
 
+    @property
+    def memory_bits(self) -> int:
+        """Size of the station's memory [bit]."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Fork(Station):
@@ -106,6 +111,10 @@ class Buffer(Station):
     kind: ClassVar[str] = "buffer"
 
     depth: int
+
+    @property
+    def memory_bits(self) -> int:
+        return self.depth * self.i.width
 
 
 @dataclass(frozen=True)
@@ -407,6 +416,11 @@ class Plan:
     def lanes(self) -> int:
         """All lanes built."""
         return sum(station.lanes for station in self.stations)
+
+    @property
+    def memory_bits(self) -> dict[str, int]:
+        """Size [bit] of every memory, by station name."""
+        return {s.name: s.memory_bits for s in self.stations if s.memory_bits}
 
     def sized(self) -> Iterator[Station]:
         """Yield the stations whose depth is computed: buffers and windows."""

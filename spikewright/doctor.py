@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -90,5 +91,5 @@ def _command_version(name: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    words = [word for word in done.stdout.split() if word.strip("v(),")[:1].isdigit()]
-    return words[0].strip("v(),") if words else "found"
+    found = re.search(r"\d+(\.\d+)+", done.stdout)
+    return found[0] if found else "found"

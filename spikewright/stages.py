@@ -5,7 +5,7 @@ Houses are imported inside the functions, so that a verb loads only what it need
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,22 +14,24 @@ from typing import TYPE_CHECKING, Any
 from ir.errors import SpikewrightError
 
 if TYPE_CHECKING:
-    from ir.fold import Hardware
     from ir.plan import Plan
     from ir.store import Export
 
 Tell = Callable[[str, int, int], None]
 
 
-def train(config: Path, run: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Train what a run file describes; write ``config.yaml`` and ``train/`` into the run directory."""
-    from ir.strict import write_text
-    from sw.config import dump, load, override
+def cache() -> Path:
+    """Return the folder of compiled simulators and netlists, shared by all runs."""
+    base = os.environ.get("SPIKEWRIGHT_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "spikewright"
+
+
+def train(config: Path, run: Path, changes: Mapping[str, Any], progress: bool) -> dict[str, Any]:
+    """Train what a run file describes into ``RUN/train``; return the metrics."""
+    from sw.config import load, override
     from sw.train import train as run_training
 
-    settings = override(load(config), changes)
-    write_text(run / "config.yaml", dump(settings))
-    return run_training(settings, run / "train")
+    return run_training(override(load(config), changes), run / "train", progress=progress)
 
 
 def export(trained: Path, out: Path) -> dict[str, Any]:
@@ -41,8 +43,8 @@ def export(trained: Path, out: Path) -> dict[str, Any]:
     return {
         "export": str(out),
         "sha256": digest(out),
-        "quantization": network.quantization,
         "layers": len(network.layers),
+        "quantization": network.quantization,
     }
 
 
@@ -53,35 +55,32 @@ def load_export(path: Path, lanes: int | None = None, widths: str | None = None)
     loaded = load(path)
     hardware = loaded.hardware
     if lanes is not None:
-        hardware = replace(hardware, lanes=lanes, folds={})
+        hardware = replace(hardware, lanes=lanes)
     if widths is not None:
         hardware = replace(hardware, widths=widths)
     return replace(loaded, hardware=hardware)
 
 
 def make_plan(export: Export) -> Plan:
-    """Return the plan of an export with computed buffer sizes."""
+    """Return the plan of an export, buffer sizes computed."""
     from ir.planner import build
     from ir.sizing import fit
 
     return fit(build(export.network, export.hardware))
 
 
-def generate(export: Export, plan: Plan, out: Path, *, probes: bool = False) -> dict[str, Any]:
-    """Write Verilog and memory images."""
+def generate(export: Export, plan: Plan, out: Path) -> dict[str, Any]:
+    """Write Verilog, memory images and manifest; return a summary."""
     from hw.emit import emit
 
-    emit(export.network, plan, out, probes=tuple(plan.probes) if probes else ())
+    emit(export.network, plan, out)
     return {
         "verilog": str(out),
-        "lanes": plan.lanes,
         "stations": len(plan.stations),
+        "lanes": plan.lanes,
+        "memory_bits": sum(plan.memory_bits.values()),
         "folds": {name: {"pe": pe, "simd": simd} for name, (pe, simd) in plan.fold_of.items()},
     }
-
-
-def _hardware_of(export: Export) -> Hardware:
-    return export.hardware
 
 
 def simulate(
@@ -89,71 +88,88 @@ def simulate(
     plan: Plan,
     out: Path,
     *,
-    images: int | None,
-    shards: int,
-    stall_images: int,
-    seed: int,
-    builds: Path,
+    images: int | None = None,
+    shards: int = 2,
+    stall_images: int = 8,
+    seed: int = 1,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Co-simulate the export's samples with all probes; write ``cosim.json``."""
+    """Co-simulate the samples of an export, every layer probed; write ``OUT/cosim.json``."""
+    from hw.emit import emit
     from ir.schedule import schedule
     from ir.strict import dump_json, write_text
     from sim.cosimulate import cosimulate
+    from sim.results import cosimulation, firing_rates
     from sim.shard import Stalls
     from sw import golden
 
     samples = export.samples
     if samples is None:
-        raise SpikewrightError("Export holds no samples; allowed are exports with some.")
-    if images is not None and not 4 <= images <= len(samples.images):
-        raise SpikewrightError(
-            f"Images are {images}; allowed are 4..{len(samples.images)}, the samples of the export."
-        )
+        raise SpikewrightError("Export holds no samples; allowed are exports with at least 4.")
+    for noun, value, least in (("Images", images, 4), ("Stall images", stall_images, 0)):
+        if value is not None and not least <= value <= len(samples.images):
+            raise SpikewrightError(
+                f"{noun} are {value}; allowed are {least}..{len(samples.images)}, the samples of "
+                f"the export."
+            )
     pixels, labels = samples.images[:images], samples.labels[:images]
     verilog = out / "verilog"
-    generate(export, plan, verilog, probes=True)
+    emit(export.network, plan, verilog, probes=tuple(plan.probes))
     predicted = schedule(plan)
-
-    def model(batch: Any) -> Any:
-        return golden.run(export.network, batch)
-
     common: dict[str, Any] = {
-        "build_dir": builds,
-        "golden_model": model,
+        "build_dir": cache() / "simulators",
+        "golden_model": lambda batch: golden.run(export.network, batch),
         "schedule": predicted,
         "progress": tell,
     }
-    ideal = cosimulate(verilog, plan, export.network, pixels, shards=shards, **common)
+    run = (verilog, plan, export.network)
+    ideal = cosimulate(*run, pixels, shards=shards, **common)
     stalled = None
     if stall_images:
-        stalled = cosimulate(
-            verilog,
-            plan,
-            export.network,
-            pixels[:stall_images],
-            shards=1,
-            stalls=Stalls(seed=seed),
-            **common,
-        )
-    golden_labels = golden.predict(export.network, pixels)[0]
-    result = {
-        "accuracy": {
-            "golden": float((golden_labels == labels).mean()),
-            "rtl": float((ideal.labels == labels).mean()),
-        },
-        "ideal": ideal.to_dict(),
-        "stalled": stalled.to_dict() if stalled else None,
-        "busy": predicted.busy,
-        "lanes": plan.lanes,
-        "folds": {name: {"pe": pe, "simd": simd} for name, (pe, simd) in plan.fold_of.items()},
-        "memory_bits": {
-            station.name: station.memory_bits  # type: ignore[attr-defined]
-            for station in plan.stations
-            if hasattr(station, "memory_bits")
-        },
-        "firing_rates": firing_rates(export, pixels),
-        "quantization": export.network.quantization,
-    }
-    write_text(out / "cosim.json", dump_json(result))
-    return result
+        pauses = Stalls(seed=seed)
+        stalled = cosimulate(*run, pixels[:stall_images], shards=1, stalls=pauses, **common)
+    trace = golden.run(export.network, pixels)
+    rates = firing_rates(export.network, trace.outputs)
+    found = cosimulation(plan, predicted, ideal, stalled, labels, trace.labels, rates)
+    write_text(out / "cosim.json", dump_json(found))
+    return found
+
+
+def synthesize(
+    verilog: Path,
+    out: Path,
+    *,
+    board: str = "ulx3s-85f",
+    place: bool = False,
+    seeds: int = 3,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Count the cells of a generated design; write ``OUT/synthesis.json``."""
+    from boards import load
+    from ir.strict import dump_json, write_text
+    from sim.synthesis import synthesize as run_synthesis
+
+    found = run_synthesis(
+        verilog,
+        load(board),
+        cache() / "netlists",
+        seeds=seeds if place else 0,
+        progress=tell,
+    )
+    write_text(out / "synthesis.json", dump_json(found))
+    return found
+
+
+def collect(run: Path, name: str) -> dict[str, Any]:
+    """Write ``RUN/results.json`` from what the stages left; return its content."""
+    from sim.results import collect as collect_results
+    from spikewright.doctor import versions
+
+    return collect_results(run, name, versions())
+
+
+def report(run: Path, out: Path) -> dict[str, Any]:
+    """Write the report of a run directory."""
+    from sim.report import write_report
+
+    return {"report": str(write_report(run, out))}

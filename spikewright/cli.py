@@ -1,0 +1,276 @@
+"""The command ``spikewright``: one verb per stage."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ir.errors import SpikewrightError
+from spikewright import stages
+
+app = typer.Typer(
+    name="spikewright",
+    help="Turn a spiking transformer into an FPGA accelerator and prove that the two are the same.",
+    epilog="Example: spikewright demo configs/digits.yaml --run runs/digits",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Beat a key of the run file; repeatable."),
+]
+Out = Annotated[Path, typer.Option("--out", help="Directory to write.")]
+ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
+Lanes = Annotated[int | None, typer.Option(help="Budget of lanes; beats the export's.")]
+Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
+
+
+def _example(text: str) -> str:
+    return f"Example: {text}"
+
+
+@app.command(epilog=_example("spikewright train configs/digits.yaml --run runs/digits"))
+def train(
+    config: Annotated[Path, typer.Argument(help="Run file (YAML).")],
+    run: Annotated[Path, typer.Option("--run", help="Run directory; training goes to RUN/train.")],
+    change: Changes = None,
+    json: AsJson = False,
+) -> None:
+    """Train a network through the integers of its hardware; resumes where it stopped."""
+    from spikewright.screen import show
+
+    show(stages.train(config, run, _changes(change), progress=not json), json)
+
+
+@app.command(epilog=_example("spikewright export runs/digits/train --out runs/digits/export"))
+def export(
+    trained: Annotated[Path, typer.Argument(metavar="TRAINED", help="What train wrote: RUN/train.")],
+    out: Out,
+    json: AsJson = False,
+) -> None:
+    """Fold a trained network into integers, with its test samples."""
+    from spikewright.screen import show
+
+    show(stages.export(trained, out), json)
+
+
+@app.command(epilog=_example("spikewright generate runs/digits/export --out build/digits"))
+def generate(
+    path: ExportPath,
+    out: Out,
+    lanes: Lanes = None,
+    widths: Widths = None,
+    json: AsJson = False,
+) -> None:
+    """Write Verilog and memory images; needs no PyTorch."""
+    from spikewright.screen import show, working
+
+    with working("generate"):
+        loaded = stages.load_export(path, lanes, widths)
+        found = stages.generate(loaded, stages.make_plan(loaded), out)
+    show(found, json)
+
+
+@app.command(epilog=_example("spikewright simulate runs/digits/export --out runs/digits/cosim"))
+def simulate(
+    path: ExportPath,
+    out: Out,
+    images: Annotated[int | None, typer.Option(help="First samples only; all without it.")] = None,
+    shards: Annotated[int, typer.Option(help="Simulators side by side.", min=1, max=64)] = 2,
+    stall_images: Annotated[int, typer.Option(help="Samples run again under random stalls.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the stalls.")] = 1,
+    lanes: Lanes = None,
+    widths: Widths = None,
+    json: AsJson = False,
+) -> None:
+    """Co-simulate on Verilator; compare every spike and every predicted cycle."""
+    from spikewright.screen import progress, show
+
+    loaded = stages.load_export(path, lanes, widths)
+    with progress() as tell:
+        found = stages.simulate(
+            loaded,
+            stages.make_plan(loaded),
+            out,
+            images=images,
+            shards=shards,
+            stall_images=stall_images,
+            seed=seed,
+            tell=tell,
+        )
+    show(found, json)
+    _verdict(found["cosim"])
+
+
+@app.command(epilog=_example("spikewright synthesize runs/digits/export --out runs/digits/synthesis"))
+def synthesize(
+    path: ExportPath,
+    out: Out,
+    board: Annotated[str, typer.Option(help="Board by name or YAML path.")] = "ulx3s-85f",
+    place: Annotated[bool, typer.Option("--place", help="Place and route for Fmax too.")] = False,
+    seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
+    lanes: Lanes = None,
+    widths: Widths = None,
+    json: AsJson = False,
+) -> None:
+    """Count LUTs, flip-flops, block RAM and DSPs per module with Yosys."""
+    from spikewright.screen import progress, show
+
+    loaded = stages.load_export(path, lanes, widths)
+    with progress() as tell:
+        stages.generate(loaded, stages.make_plan(loaded), out / "verilog")
+        found = stages.synthesize(
+            out / "verilog", out, board=board, place=place, seeds=seeds, tell=tell
+        )
+    show(found, json)
+
+
+@app.command(epilog=_example("spikewright report runs/digits --out runs/digits/report"))
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    out: Annotated[Path | None, typer.Option(help="Directory to write; RUN/report.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Collect results.json and write the page with tables and pictures."""
+    from spikewright.screen import show, working
+
+    with working("report"):
+        stages.collect(run, run.name)
+        found = stages.report(run, out or run / "report")
+    show(found, json)
+
+
+@app.command(epilog=_example("spikewright demo configs/digits.yaml --run runs/digits"))
+def demo(
+    config: Annotated[Path, typer.Argument(help="Run file (YAML).")] = Path("configs/digits.yaml"),
+    run: Annotated[Path, typer.Option("--run", help="Run directory.")] = Path("runs/digits"),
+    change: Changes = None,
+    json: AsJson = False,
+) -> None:
+    """Run everything: train, export, generate, simulate, synthesize, report."""
+    from ir.strict import dump_json, write_text
+    from spikewright.screen import out as screen
+    from spikewright.screen import progress, show, summary, working
+    from sw.config import load, override
+
+    settings = override(load(config), _changes(change))
+    seconds: dict[str, float] = {}
+    begin = time.monotonic()
+
+    def lap(stage: str) -> None:
+        nonlocal begin
+        seconds[stage] = round(time.monotonic() - begin, 1)
+        begin = time.monotonic()
+
+    stages.train(config, run, _changes(change), progress=not json)
+    lap("train")
+    with working("export"):
+        stages.export(run / "train", run / "export")
+        loaded = stages.load_export(run / "export")
+    lap("export")
+    with working("generate"):
+        plan = stages.make_plan(loaded)
+        stages.generate(loaded, plan, run / "verilog")
+    lap("generate")
+    simulation = settings.simulation
+    with progress() as tell:
+        cosim = stages.simulate(
+            loaded,
+            plan,
+            run / "cosim",
+            images=simulation.images,
+            shards=simulation.shards,
+            stall_images=simulation.stall_images,
+            seed=simulation.seed,
+            tell=tell,
+        )["cosim"]
+        lap("simulate")
+        board = settings.synthesis.board
+        stages.synthesize(run / "verilog", run / "synthesis", board=board, tell=tell)
+        lap("synthesize")
+    write_text(run / "seconds.json", dump_json(seconds))
+    with working("report"):
+        results = stages.collect(run, settings.name)
+        page = stages.report(run, run / "report")["report"]
+    if json:
+        show(results, True)
+    else:
+        screen.print(summary(results))
+        screen.print(f"Report: {page}", highlight=False, soft_wrap=True)
+    _verdict(cosim)
+
+
+@app.command(epilog=_example("spikewright doctor --json"))
+def doctor(json: AsJson = False) -> None:
+    """Say which tools and versions were found, what is missing, and how to get it."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from spikewright.doctor import examine
+    from spikewright.screen import out as screen
+    from spikewright.screen import show
+
+    findings = examine()
+    missing = [f.tool for f in findings if f.version is None and not f.optional]
+    if json:
+        show({"tools": [asdict(f) for f in findings], "missing": missing}, True)
+    else:
+        table = Table("tool", "version", "needed by", "how to get it")
+        for f in findings:
+            absent = "[yellow]not found (optional)" if f.optional else "[red]missing"
+            table.add_row(f.tool, f.version or absent, f.needed_by, "" if f.version else f.get)
+        screen.print(table)
+    if missing:
+        raise SpikewrightError(f"Tools are missing: {', '.join(missing)}.")
+
+
+def _changes(items: list[str] | None) -> dict[str, Any]:
+    """Return the ``--set`` options; values are read as YAML scalars."""
+    import yaml
+
+    found = {}
+    for item in items or ():
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise SpikewrightError(f"Option --set is {item!r}; allowed is KEY=VALUE.")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SpikewrightError(f"Option --set {key} has value {value!r}, no YAML.") from error
+    return found
+
+
+def _verdict(cosim: dict[str, Any]) -> None:
+    stalled = cosim["stalled"] or {"mismatches": 0, "within_bound": True}
+    if cosim["mismatches"] or stalled["mismatches"]:
+        first = cosim["first_difference"] or stalled["first_difference"]
+        raise SpikewrightError(f"RTL and golden model differ: {first}")
+    if not cosim["cycles_as_predicted"]:
+        raise SpikewrightError(f"Cycles are not as predicted: {cosim['first_late_transfer']}")
+    if not stalled["within_bound"]:
+        raise SpikewrightError("Cycles under stalls exceed the prediction plus the stall cycles.")
+
+
+def main() -> None:
+    """Run the command line; a refusal is one sentence on standard error and exit status 1."""
+    try:
+        app()
+    except SpikewrightError as error:
+        print(f"spikewright: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        name = f" {error.filename}" if error.filename else ""
+        print(f"spikewright: File{name} failed: {error.strerror or error}.", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("spikewright: Interrupted; train resumes with the same command.", file=sys.stderr)
+        sys.exit(130)
