@@ -65,7 +65,7 @@ class Network:
         for layer in self.layers:
             if len(layer.name) > 64 or not _LAYER_NAME.fullmatch(layer.name):
                 raise SpikewrightError(
-                    f"Layer name {layer.name!r} is illegal; allowed are lower-case words of letters, "
+                    f"Layer name {layer.name!r:.80} is illegal; allowed are lower-case words of letters, "
                     f"digits and underscores, joined by dots, up to 64 characters."
                 )
             if layer.name in edges:
@@ -80,7 +80,7 @@ class Network:
             for name in layer.inputs:
                 if name not in edges:
                     raise SpikewrightError(
-                        f"Layer {layer.name} takes {name!r}, which is no earlier layer."
+                        f"Layer {layer.name} takes {name!r:.80}, which is no earlier layer."
                     )
             edges[layer.name] = layer.edge(tuple(edges[n] for n in layer.inputs), self.steps)
         return edges
@@ -150,6 +150,10 @@ def _check_weights(layer: Layer) -> None:
                 f"has weights {layer.weight.min()}..{layer.weight.max()}; {layer.scheme.name} allows "
                 f"{code_type.low}..{code_type.high}"
             )
+        if layer.scheme.power_of_two:
+            wrong = layer.weight[~np.isin(layer.weight, layer.scheme.levels)]
+            if wrong.size:
+                raise layer.refuse(f"has weight {wrong[0]}, which is no level of {layer.scheme.name}")
     if isinstance(layer, LIF):
         for noun in layer.arrays:
             if not IntType.of_width(48, signed=True).contains(getattr(layer, noun)):

@@ -29,7 +29,7 @@ from ir.layers import KINDS, LIF, Attention, Input, Layer, MaxPool, Readout, Syn
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
-from ir.strict import dump_json, new_directory, parse_json, read_text
+from ir.strict import MAX_TEXT_BYTES, dump_json, new_directory, parse_json, read_text
 
 FORMAT = "spikewright-export"
 VERSION = 1
@@ -151,7 +151,7 @@ def decode(files: Mapping[str, bytes]) -> Export:
     if (version := top.take("version", int)) != VERSION:
         raise SpikewrightError(f"network.json has version {version}; allowed is {VERSION}.")
     if (order := top.take("order", str)) != ORDER:
-        raise SpikewrightError(f"network.json has order {order!r}; allowed is {ORDER}.")
+        raise SpikewrightError(f"network.json has order {order!r:.80}; allowed is {ORDER}.")
     preprocessing = top.take("preprocessing", dict)
     for value in preprocessing.values():
         if not isinstance(value, (str, int)):
@@ -161,7 +161,7 @@ def decode(files: Mapping[str, bytes]) -> Export:
     hardware = _hardware(_Fields(top.take("hardware", dict), "hardware"))
     top.done()
     if arrays:
-        raise SpikewrightError(f"arrays.safetensors holds unknown arrays: {', '.join(arrays)}.")
+        raise SpikewrightError(f"arrays.safetensors holds unknown arrays: {', '.join(map(repr, arrays)):.200}.")
     samples = None
     if "samples.safetensors" in files:
         found = _arrays(files["samples.safetensors"], "samples.safetensors")
@@ -186,6 +186,7 @@ def _digest(data: bytes) -> dict[str, str | int]:
 def _read(path: Path, check: bool) -> dict[str, bytes]:
     if not path.is_dir():
         raise SpikewrightError(f"Export {path} is not a directory.")
+    _require_file(path, "manifest.json", MAX_TEXT_BYTES)
     top = _Fields(parse_json(read_text(path / "manifest.json"), "manifest.json"), "manifest.json")
     listed = top.take("files", dict)
     top.done()
@@ -193,20 +194,24 @@ def _read(path: Path, check: bool) -> dict[str, bytes]:
     allowed = required | {"samples.safetensors"}
     if not required <= set(listed) <= allowed:
         raise SpikewrightError(
-            f"manifest.json in {path} lists {', '.join(sorted(listed)) or 'nothing'}; required are "
+            f"manifest.json in {path} lists {', '.join(map(repr, sorted(listed))):.200}; required are "
             f"{', '.join(sorted(required))}, allowed besides is samples.safetensors."
         )
     files = {}
     for name, entry in listed.items():
-        file = path / name
-        if file.is_symlink() or not file.is_file():
-            raise SpikewrightError(f"File {name} is missing in {path}.")
-        if file.stat().st_size > MAX_ARRAY_BYTES:
-            raise SpikewrightError(f"File {file} is larger than {MAX_ARRAY_BYTES} bytes.")
-        files[name] = file.read_bytes()
+        _require_file(path, name, MAX_TEXT_BYTES if name.endswith("json") else MAX_ARRAY_BYTES)
+        files[name] = (path / name).read_bytes()
         if check and entry != _digest(files[name]):
             raise SpikewrightError(f"File {name} in {path} does not match its checksum.")
     return files
+
+
+def _require_file(path: Path, name: str, limit: int) -> None:
+    file = path / name
+    if file.is_symlink() or not file.is_file():
+        raise SpikewrightError(f"File {name} is missing in {path}.")
+    if file.stat().st_size > limit:
+        raise SpikewrightError(f"File {file} is larger than the allowed {limit} bytes.")
 
 
 def _arrays(data: bytes, what: str) -> dict[str, np.ndarray]:
@@ -244,7 +249,7 @@ class _Fields:
     def done(self) -> None:
         if self.entry:
             raise SpikewrightError(
-                f"{self.what} has unknown keys: {', '.join(map(str, sorted(self.entry)))}."
+                f"{self.what} has unknown keys: {', '.join(map(repr, sorted(self.entry))):.200}."
             )
 
 
@@ -290,7 +295,9 @@ def _layer(entry: Any, arrays: dict[str, np.ndarray]) -> Layer:
         try:
             fields[noun] = arrays.pop(f"{name}.{noun}")
         except KeyError:
-            raise SpikewrightError(f"arrays.safetensors lacks array {name}.{noun}.") from None
+            raise SpikewrightError(
+                f"arrays.safetensors lacks the {noun} of layer {name[:64]!r}."
+            ) from None
     if kind == "input":
         shape = take.take("shape", list)
         if len(shape) != 3 or not all(type(size) is int for size in shape):

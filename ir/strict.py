@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from ir.errors import SpikewrightError
 
 MAX_TEXT_BYTES = 1 << 20
 MAX_DEPTH = 20
+MAX_DIGITS = 20
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -36,11 +38,13 @@ class _StrictLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        seen: set[str] = set()
         for key in keys:
             if not isinstance(key, str):
-                raise yaml.YAMLError(f"key {key!r} is not a string")
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"key {key!r} is given twice")
+                raise yaml.YAMLError(f"key {key!r:.80} is not a string")
+            if key in seen:
+                raise yaml.YAMLError(f"key {key!r:.80} is given twice")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -92,20 +96,28 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
     Raises
     ------
     SpikewrightError
-        If the text is no JSON object, repeats a key, or holds NaN or infinity.
+        If the text is no JSON object, repeats a key, or holds NaN, infinity or a very long integer.
     """
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in items]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"a key is given twice among {', '.join(keys)}")
-        return dict(items)
+        found = dict(items)
+        if len(found) < len(items):
+            twice = next(key for key, count in Counter(k for k, _ in items).items() if count > 1)
+            raise ValueError(f"key {twice!r:.80} is given twice")
+        return found
+
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise ValueError(f"an integer has more than {MAX_DIGITS} digits")
+        return int(digits)
 
     def constant(name: str) -> None:
         raise ValueError(f"{name} is not allowed")
 
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=constant, parse_int=integer
+        )
     except (ValueError, RecursionError) as error:
         raise SpikewrightError(f"{what} is no valid JSON: {error}.") from error
     if not isinstance(value, dict):
@@ -146,17 +158,18 @@ def new_directory(path: Path) -> Iterator[Path]:
     Raises
     ------
     SpikewrightError
-        If ``path`` exists and is not a directory that an earlier run of the same stage wrote (it
-        must be empty or hold a ``manifest.json``).
+        If ``path`` exists and is not a directory that an earlier run wrote (it must be empty or hold
+        a ``manifest.json`` that lists files), or cannot be written.
     """
-    if path.exists():
-        ours = path.is_dir() and ((path / "manifest.json").exists() or not any(path.iterdir()))
-        if not ours:
-            raise SpikewrightError(
-                f"Output {path} exists and was not written by this command; choose another name."
-            )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    if (path.exists() or path.is_symlink()) and not _ours(path):
+        raise SpikewrightError(
+            f"Output {path} exists and was not written by this command; choose another name."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise SpikewrightError(f"Output {path} cannot be written: {error.strerror}.") from error
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -165,3 +178,15 @@ def new_directory(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _ours(path: Path) -> bool:
+    if path.is_symlink() or not path.is_dir():
+        return False
+    if not any(path.iterdir()):
+        return True
+    try:
+        manifest = parse_json(read_text(path / "manifest.json"), "manifest.json")
+    except SpikewrightError:
+        return False
+    return isinstance(manifest.get("files"), dict)
