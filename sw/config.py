@@ -232,6 +232,11 @@ class Config(Section):
             )
         return self
 
+    @property
+    def learned(self) -> dict[str, Any]:
+        """What determines the trained weights: seed, data, model, quantization and training."""
+        return _plain(self, {"seed", "data", "model", "quantization", "training"})
+
     def to_yaml(self) -> str:
         """Return the run file as YAML text; reading it back gives an equal configuration."""
         return yaml.safe_dump(_plain(self), sort_keys=False)
@@ -303,8 +308,8 @@ def _replace(entries: dict[str, Any], key: str, value: Any) -> None:
     parent[int(last) if isinstance(parent, list) else last] = value
 
 
-def _plain(config: Config) -> dict[str, Any]:
-    return config.model_dump(mode="json")
+def _plain(config: Config, include: set[str] | None = None) -> dict[str, Any]:
+    return config.model_dump(mode="json", include=include)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -11,6 +11,7 @@ import torch
 from ir import layers as ir_layers
 from ir import store
 from ir.errors import SpikewrightError
+from ir.fold import Hardware
 from ir.layers import Add, Attention, Input, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from sw import checkpoint, config, data
@@ -66,6 +67,10 @@ def load(directory: Path, folder: Path | None = None) -> tuple[Config, Spikforme
         raise SpikewrightError(
             f"Training in {directory} stopped in phase {state.get('phase')!r}; finish it first."
         )
+    if state.get("config") != settings.learned:
+        raise SpikewrightError(
+            f"Run file {Path(directory) / RUN_FILE} was changed after training; train again."
+        )
     dataset = data.load(settings.data.name, folder)
     dataset.check(settings.model.image)
     model = Spikformer(settings, dataset.classes)
@@ -74,13 +79,21 @@ def load(directory: Path, folder: Path | None = None) -> tuple[Config, Spikforme
     return settings, model.eval(), dataset
 
 
-def export(directory: Path, path: Path, folder: Path | None = None) -> Network:
+def export(
+    directory: Path,
+    path: Path,
+    *,
+    hardware: Hardware | None = None,
+    folder: Path | None = None,
+) -> Network:
     """Write the export directory ``path`` from the training directory ``directory``.
 
     The held-back samples travel with it.
 
     Parameters
     ----------
+    hardware : Hardware, optional
+        What is asked of the hardware, instead of what the run file asks.
     folder : Path, optional
         Where the dataset's files lie, as for :func:`sw.data.load`.
 
@@ -92,7 +105,7 @@ def export(directory: Path, path: Path, folder: Path | None = None) -> Network:
     settings, model, dataset = load(directory, folder)
     network = convert(model, settings, dataset.preprocessing)
     samples = store.Samples(dataset.test_images, dataset.test_labels)
-    store.save(Path(path), network, settings.hardware.request, samples)
+    store.save(Path(path), network, hardware or settings.hardware.request, samples)
     return network
 
 

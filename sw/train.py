@@ -98,9 +98,8 @@ class Training:
         self.model.mode = self.phase
         self.optimizer = self._optimizer()
         if (directory / export.CHECKPOINT).exists():
-            self._resume()
-        else:
-            write_text(directory / export.RUN_FILE, config.to_yaml())
+            self._resume(directory / export.CHECKPOINT)
+        write_text(directory / export.RUN_FILE, config.to_yaml())
 
     def run(
         self, progress: bool, on_epoch: Callable[[dict[str, Any]], None] | None
@@ -205,7 +204,7 @@ class Training:
             tensors |= {f"optimizer.{index}.{key}": value for key, value in entry.items()}
         state = {
             "version": VERSION,
-            "config": self.config.to_yaml(),
+            "config": self.config.learned,
             "phase": self.phase,
             "epoch": self.epoch,
             "history": self.history,
@@ -215,16 +214,17 @@ class Training:
         lines = "".join(checkpoint.summary(entry) + "\n" for entry in self.history)
         write_text(self.directory / LOG, lines)
 
-    def _resume(self) -> None:
-        path = self.directory / export.CHECKPOINT
+    def _resume(self, path: Path) -> None:
         tensors, state = checkpoint.load(path)
-        if state.get("version") != VERSION or state.get("config") != self.config.to_yaml():
+        if state.get("version") != VERSION or state.get("config") != self.config.learned:
             raise SpikewrightError(
                 f"Checkpoint {path} belongs to another run file or version; choose another "
                 f"directory."
             )
-        self.phase, self.epoch = state["phase"], state["epoch"]
-        self.history, self.metrics = state["history"], state["metrics"]
+        for noun, kind in (("phase", str), ("epoch", int), ("history", list), ("metrics", dict)):
+            if not isinstance(state.get(noun), kind):
+                raise SpikewrightError(f"Checkpoint {path} is damaged: it lacks {noun}.")
+            setattr(self, noun, state[noun])
         self.model.mode = "folded" if self.phase == "done" else self.phase
         checkpoint.restore(self.model, checkpoint.split(tensors, "model."))
         entries: dict[int, dict[str, torch.Tensor]] = {}

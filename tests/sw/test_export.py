@@ -81,13 +81,14 @@ def trained(tiny, lively, tmp_path):
     directory = tmp_path / "train"
     directory.mkdir()
     (directory / "config.yaml").write_text(tiny.to_yaml())
-    write_checkpoint(directory, lively(tiny).state_dict())
+    write_checkpoint(directory, lively(tiny).state_dict(), tiny)
     return directory
 
 
-def write_checkpoint(directory, tensors, phase="done"):
+def write_checkpoint(directory, tensors, settings, phase="done"):
     named = {f"model.{name}": value for name, value in tensors.items()}
-    checkpoint.save(directory / "checkpoint.safetensors", named, {"phase": phase})
+    state = {"phase": phase, "config": settings.learned}
+    checkpoint.save(directory / "checkpoint.safetensors", named, state)
 
 
 def test_export_directory_holds_network_and_samples(trained, tmp_path):
@@ -125,7 +126,7 @@ def test_truncated_checkpoints_are_refused(trained, tmp_path):
     refuse(trained, tmp_path, r"Checkpoint .* does not exist")
 
 
-def test_wrong_tensors_are_refused(trained, tmp_path):
+def test_wrong_tensors_are_refused(tiny, trained, tmp_path):
     _, model, _ = export.load(trained)
     tensors = model.state_dict()
     for name, value, words in (
@@ -135,18 +136,30 @@ def test_wrong_tensors_are_refused(trained, tmp_path):
         ("position.norm.bias", torch.full((8,), np.nan), r"NaN .* in model\.position\.norm\.bias"),
     ):
         changed = {k: v for k, v in {**tensors, name: value}.items() if v is not None}
-        write_checkpoint(trained, changed)
+        write_checkpoint(trained, changed, tiny)
         refuse(trained, tmp_path, words)
 
 
-def test_unfinished_or_foreign_training_is_refused(trained, tmp_path):
+def test_unfinished_or_foreign_training_is_refused(tiny, trained, tmp_path):
     _, model, _ = export.load(trained)
-    write_checkpoint(trained, model.state_dict(), phase="quantized")
+    write_checkpoint(trained, model.state_dict(), tiny, phase="quantized")
     refuse(trained, tmp_path, "stopped in phase 'quantized'")
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, trained / "checkpoint.safetensors")
     refuse(trained, tmp_path, "was not written by Spikewright")
+
+
+def test_run_file_changed_after_training_is_refused(tiny, trained, tmp_path):
+    changed = config.override(tiny, {"hardware.lanes": 77})
+    (trained / "config.yaml").write_text(changed.to_yaml())
+    export.export(trained, tmp_path / "other")
+    assert store.load(tmp_path / "other").hardware.lanes == 77
+    export.export(trained, tmp_path / "asked", hardware=tiny.hardware.request)
+    assert store.load(tmp_path / "asked").hardware.lanes == 256
+    changed = config.override(tiny, {"quantization.layers.head": "u2"})
+    (trained / "config.yaml").write_text(changed.to_yaml())
+    refuse(trained, tmp_path, "was changed after training")
 
 
 def test_foreign_output_is_kept(trained, tmp_path):

@@ -90,6 +90,26 @@ def test_directory_of_another_run_is_refused(tiny, tmp_path):
     with pytest.raises(SpikewrightError, match="belongs to another run file"):
         train(config.override(tiny, {"seed": 1}), tmp_path / "train")
     assert (tmp_path / "train" / "config.yaml").read_text() == before
+    train(config.override(tiny, {"hardware.lanes": 9}), tmp_path / "train")
+    assert "lanes: 9" in (tmp_path / "train" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("noun", ["phase", "epoch", "history", "metrics"])
+def test_checkpoint_without_its_state_is_refused(tiny, tmp_path, noun):
+    nothing = {f"training.{phase}_epochs": 0 for phase in ("float", "quantized", "folded")}
+    tiny = config.override(tiny, nothing)
+    path = tmp_path / "train" / "checkpoint.safetensors"
+    state = {
+        "version": 1,
+        "config": tiny.learned,
+        "phase": "float",
+        "epoch": 0,
+        "history": [],
+        "metrics": {},
+    }
+    checkpoint.save(path, {"x": torch.zeros(1)}, {**state, noun: None})
+    with pytest.raises(SpikewrightError, match=f"damaged: it lacks {noun}"):
+        train(tiny, tmp_path / "train")
 
 
 def test_wrong_image_leaves_no_directory(tiny, tmp_path):
