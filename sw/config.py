@@ -5,200 +5,25 @@ Unknown and missing keys are refused by name. Imports neither PyTorch nor Spikin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ir.errors import SpikewrightError
-from ir.fold import Fold as HardwareFold
-from ir.fold import Hardware as HardwareRequest
-from ir.neuron import Neuron
-from ir.scheme import Scheme
-
-DATASETS = ("digits", "mnist", "fashion_mnist")
-
-Size = Annotated[int, Field(ge=1, le=4096)]
-Epochs = Annotated[int, Field(ge=0, le=100_000)]
-
-
-class Section(BaseModel):
-    """Part of a run file: every key is required, none is unknown, none is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Data(Section):
-    """Which samples are learned."""
-
-    name: Literal["digits", "mnist", "fashion_mnist"]
-
-
-class Image(Section):
-    """Shape and largest value of one sample."""
-
-    channels: Size
-    height: Size
-    width: Size
-    high: Annotated[int, Field(ge=1, le=65535)]
-
-
-class Pool(Section):
-    """Max pooling behind a tokenizer stage."""
-
-    kernel: Annotated[int, Field(ge=1, le=16)]
-    stride: Annotated[int, Field(ge=1, le=16)]
-    padding: Annotated[int, Field(ge=0, le=7)]
-
-
-class Stage(Section):
-    """One stage of the tokenizer: a 3 x 3 convolution, LIF neurons, and maybe a pooling."""
-
-    channels: Size
-    pool: Pool | None
-
-
-class Model(Section):
-    """Shape of the spiking transformer."""
-
-    steps: Annotated[int, Field(ge=1, le=64)]
-    image: Image
-    tokenizer: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1, max_length=16)]
-    heads: Size
-    depth: Annotated[int, Field(ge=1, le=32)]
-    mlp_ratio: Annotated[int, Field(ge=1, le=16)]
-    attention_scale: Annotated[float, Field(gt=0, le=1)]
-
-    @property
-    def channels(self) -> int:
-        """Channels C of the tokens."""
-        return self.tokenizer[-1].channels
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of the map of tokens."""
-        height, width = self.image.height, self.image.width
-        for stage in self.tokenizer:
-            if stage.pool is not None:
-                kernel, stride, padding = stage.pool.kernel, stage.pool.stride, stage.pool.padding
-                height = (height + 2 * padding - kernel) // stride + 1
-                width = (width + 2 * padding - kernel) // stride + 1
-        return height, width
-
-    @property
-    def synapses(self) -> tuple[str, ...]:
-        """Names of the layers with weights, in order of data."""
-        names = [f"tokenizer.{i}.conv" for i in range(len(self.tokenizer))]
-        names.append("position.conv")
-        for i in range(self.depth):
-            names += [f"block.{i}.{noun}" for noun in ("q", "k", "v", "proj", "fc1", "fc2")]
-        return (*names, "head")
-
-    @property
-    def foldable(self) -> tuple[str, ...]:
-        """Names of the layers that accept a fold."""
-        return (*self.synapses, *(f"block.{i}.attention" for i in range(self.depth)))
-
-    @model_validator(mode="after")
-    def _check(self) -> Model:
-        if self.channels % self.heads:
-            raise SpikewrightError(
-                f"Run file key model.heads is {self.heads}; allowed are divisors of the "
-                f"{self.channels} channels of the last tokenizer stage."
-            )
-        if math.frexp(self.attention_scale)[0] != 0.5:
-            raise SpikewrightError(
-                f"Run file key model.attention_scale is {self.attention_scale}; allowed are powers "
-                f"of two up to 1."
-            )
-        for i, stage in enumerate(self.tokenizer):
-            if stage.pool is not None and 2 * stage.pool.padding >= stage.pool.kernel:
-                raise SpikewrightError(
-                    f"Run file key model.tokenizer.{i}.pool.padding is {stage.pool.padding}; "
-                    f"allowed is less than half of the kernel, {stage.pool.kernel}."
-                )
-        if min(self.grid) < 1:
-            raise SpikewrightError(
-                f"Run file section model.tokenizer leaves a {self.grid[0]} x {self.grid[1]} map of "
-                f"tokens; allowed are sizes of at least 1."
-            )
-        return self
-
-
-class Quantization(Section):
-    """Weight format of every layer, and the fixed point of the neurons."""
-
-    default: str
-    layers: dict[str, str]
-    frac_bits: Annotated[int, Field(ge=0, le=16)]
-    membrane_bits: Annotated[int, Field(ge=2, le=48)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Quantization:
-        for name in (self.default, *self.layers.values()):
-            Scheme.parse(name)
-        return self
-
-    def scheme(self, layer: str) -> Scheme:
-        """Return the weight format of the layer called ``layer``."""
-        return Scheme.parse(self.layers.get(layer, self.default))
-
-    @property
-    def neuron(self) -> Neuron:
-        """The neuron of every LIF layer."""
-        return Neuron(frac_bits=self.frac_bits, membrane_bits=self.membrane_bits)
-
-
-class Training(Section):
-    """Epochs of the three phases, and the optimizer."""
-
-    float_epochs: Epochs
-    quantized_epochs: Epochs
-    folded_epochs: Epochs
-    batch_size: Annotated[int, Field(ge=2, le=65536)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    weight_decay: Annotated[float, Field(ge=0, le=1)]
-    threads: Annotated[int, Field(ge=1, le=256)]
-
-
-class Fold(Section):
-    """Parallelism of one layer."""
-
-    pe: Size
-    simd: Size
-
-
-class Hardware(Section):
-    """What is asked of the accelerator."""
-
-    lanes: Annotated[int, Field(ge=1, le=1 << 20)]
-    steps_per_pass: Annotated[int, Field(ge=1, le=64)]
-    widths: Literal["actual", "format"]
-    folds: dict[str, Fold]
-
-    @property
-    def request(self) -> HardwareRequest:
-        """The same as recorded in the export directory."""
-        folds = {name: HardwareFold(fold.pe, fold.simd) for name, fold in self.folds.items()}
-        return HardwareRequest(self.lanes, self.steps_per_pass, folds, self.widths)
-
-
-class Simulation(Section):
-    """How the accelerator is co-simulated; ``images: null`` takes every held-back sample."""
-
-    images: Annotated[int, Field(ge=1)] | None
-    shards: Annotated[int, Field(ge=1, le=256)]
-    stall_images: Annotated[int, Field(ge=0)]
-    seed: Annotated[int, Field(ge=0, lt=1 << 31)]
-
-
-class Synthesis(Section):
-    """Board that is synthesized for."""
-
-    board: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+from ir.strict import load_yaml
+from sw.sections import (
+    Data,
+    Hardware,
+    Model,
+    Quantization,
+    Section,
+    Simulation,
+    Synthesis,
+    Training,
+)
 
 
 class Config(Section):
@@ -264,8 +89,6 @@ def load(path: Path) -> Config:
     SpikewrightError
         If it is not readable, not YAML, or not a run file.
     """
-    from ir.strict import load_yaml
-
     return parse(load_yaml(Path(path)))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ir.errors import SpikewrightError
-from sw.config import DATASETS, Image
+from sw.sections import DATASETS, Image
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
 _HELD_BACK_DIGITS = 360

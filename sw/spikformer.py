@@ -10,9 +10,10 @@ from torch import nn
 
 from sw import exact
 from sw.cell import MODES, Cell, fixed, integer_lif, reach
-from sw.config import Config, Model, Quantization
+from sw.config import Config
 from sw.neuron import LIF
 from sw.quant import rounded, to_int
+from sw.sections import Model, Quantization
 
 Trace = dict[str, torch.Tensor]
 

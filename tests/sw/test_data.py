@@ -9,7 +9,7 @@ import pytest
 
 from ir.errors import SpikewrightError
 from sw import data, idx
-from sw.config import Image
+from sw.sections import Image
 
 # SHA-256 of the held-back images and labels: the split must never change.
 HELD_BACK = "3ea49a6c5c1f0810a1e9f1178f9d79a4469c14576fbaaec2880a46a2f2a8928b"

@@ -6,7 +6,7 @@ from spikingjelly.activation_based import base, neuron
 from torch.nn import functional
 
 from ir.scheme import Scheme
-from sw import config
+from sw import config, sections
 from sw.cell import MODES, Cell, fixed
 from sw.neuron import LIF
 from sw.quant import to_int
@@ -140,7 +140,7 @@ def test_thresholds_beyond_reach_are_clamped_and_silent(tiny, lively):
 
 def test_attention_threshold_is_exact_for_any_fraction():
     for frac_bits, scale, expected in ((8, 0.25, 512), (0, 0.25, 2), (0, 1.0, 1), (1, 1.0, 1)):
-        quantization = config.Quantization(
+        quantization = sections.Quantization(
             default="u4", layers={}, frac_bits=frac_bits, membrane_bits=24
         )
         constants = fixed(LIF(quantization.neuron, 0.5), 3, scale)
