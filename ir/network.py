@@ -46,28 +46,29 @@ class Network:
             raise SpikewrightError("Network must begin with its input layer.")
         if not isinstance(self.layers[-1], Readout):
             raise SpikewrightError("Network must end with its readout layer.")
-        for kind, allowed in (("input", 1), ("readout", 1)):
-            found = sum(layer.kind == kind for layer in self.layers)
-            if found != allowed:
-                raise SpikewrightError(f"Network has {found} {kind} layers; allowed is {allowed}.")
-        for layer in self.layers:
-            _check_weights(layer)
-        consumed = {name for layer in self.layers for name in layer.inputs}
-        for layer in self.layers[:-1]:
-            if layer.name not in consumed:
-                raise SpikewrightError(f"Layer {layer.name} feeds no other layer.")
-        _ = self.edges
-
-    @cached_property
-    def edges(self) -> dict[str, Edge]:
-        """Output edge of every layer, by name."""
-        edges: dict[str, Edge] = {}
         for layer in self.layers:
             if len(layer.name) > 64 or not _LAYER_NAME.fullmatch(layer.name):
                 raise SpikewrightError(
                     f"Layer name {layer.name!r:.80} is illegal; allowed are lower-case words of letters, "
                     f"digits and underscores, joined by dots, up to 64 characters."
                 )
+        for kind, allowed in (("input", 1), ("readout", 1)):
+            found = sum(layer.kind == kind for layer in self.layers)
+            if found != allowed:
+                raise SpikewrightError(f"Network has {found} {kind} layers; allowed is {allowed}.")
+        for layer in self.layers:
+            _check_weights(layer)
+        _ = self.edges
+        consumed = {name for layer in self.layers for name in layer.inputs}
+        for layer in self.layers[:-1]:
+            if layer.name not in consumed:
+                raise SpikewrightError(f"Layer {layer.name} feeds no other layer.")
+
+    @cached_property
+    def edges(self) -> dict[str, Edge]:
+        """Output edge of every layer, by name."""
+        edges: dict[str, Edge] = {}
+        for layer in self.layers:
             if layer.name in edges:
                 raise SpikewrightError(f"Layer name {layer.name} is used twice.")
             if KINDS.get(layer.kind) is not type(layer):

@@ -64,7 +64,7 @@ class Scheme:
         match = _NAME.fullmatch(name) if isinstance(name, str) else None
         if match is None:
             raise SpikewrightError(
-                f"Scheme {name!r} is unknown; allowed are u2..u8 and pot2..pot4."
+                f"Scheme {name!r:.40} is unknown; allowed are u2..u8 and pot2..pot4."
             )
         return cls(match[1], int(match[2]))
 

@@ -301,7 +301,7 @@ def _layer(entry: Any, arrays: dict[str, np.ndarray]) -> Layer:
     if kind == "input":
         shape = take.take("shape", list)
         if len(shape) != 3 or not all(type(size) is int for size in shape):
-            raise SpikewrightError(f"Layer {name} has shape {shape!r:.80}; allowed are three sizes.")
+            raise SpikewrightError(f"Layer {name[:64]!r} has shape {shape!r:.80}; allowed are three sizes.")
         fields |= {"shape": tuple(shape), "high": take.take("high", int)}
     if kind in ("synapse", "readout"):
         fields["scheme"] = Scheme.parse(take.take("scheme", str))
@@ -312,7 +312,7 @@ def _layer(entry: Any, arrays: dict[str, np.ndarray]) -> Layer:
     if kind == "attention":
         fields["heads"] = take.take("heads", int)
     if kind == "lif":
-        neuron = _Fields(take.take("neuron", dict), f"Neuron of layer {name}")
+        neuron = _Fields(take.take("neuron", dict), f"Neuron of layer {name[:64]!r}")
         values = {
             key: neuron.take(key, str if key in ("charge", "fire", "reset") else int)
             for key in asdict(Neuron())
