@@ -213,6 +213,32 @@ def groups(stalls: str = FREE) -> None:
         _, spike, membrane = unit.step(membrane, (x[t] << 2) + bias, threshold, INTEGER)
         wanted.append(spike)
     equal(unpack(traffic.words[0], o, channels), np.stack(wanted), "neuron groups")
+    elastic(steps + 2, traffic, stalls)
+
+
+def elastic(registers: int, traffic: Traffic, stalls: str) -> None:
+    """Check every cycle of an elastic pipeline under any stalls."""
+    stall_i, stall_o = patterns(stalls)
+    count = len(traffic.taken[0])
+    held = [False] * registers
+    offered, sent, cycle = False, 0, 0
+    taken: list[int] = []
+    moved: list[int] = []
+    while len(moved) < count:
+        offered = offered or (sent < count and not stall_i[cycle % len(stall_i)])
+        free = not stall_o[cycle % len(stall_o)]
+        if held[-1] and free:
+            moved.append(cycle)
+        for stage in reversed(range(registers)):
+            free = free or not held[stage]
+            if free:
+                held[stage] = held[stage - 1] if stage else offered
+        if offered and free:
+            offered, sent = False, sent + 1
+            taken.append(cycle)
+        cycle += 1
+    equal(traffic.taken[0], taken, "pipeline takes")
+    equal(traffic.moved[0], moved, "pipeline offers")
 
 
 def window(
@@ -295,6 +321,8 @@ def maximum(type: IntType = BINARY, taps: int = 4, stalls: str = FREE) -> None:
     """Check max pooling of consecutive words."""
     lanes, steps, count = 2, 3, 6
     x = values((count, taps, lanes, steps), type)
+    if type.binary:
+        x &= values(x.shape, type, SEED + 1) & values(x.shape, type, SEED + 2)
     i = link(count * taps, lanes, steps, type, "i")
     o = link(count, lanes, steps, type, "o")
     dut = engine("maximum", "Maximum", plans.Maximum("o", (i,), (o,), taps))
@@ -396,8 +424,7 @@ def classify(classes: int = 5, stalls: str = FREE) -> None:
     equal([f.logit for f in found], logits.reshape(-1), "logits")
     equal([f.label for f in found], labels.reshape(-1), "labels")
     equal([f.last for f in found], np.tile(np.arange(classes) == classes - 1, len(x)), "last")
-    if stalls == FREE:
-        equal(traffic.moved[0], np.arange(x.size) + 2, "classify offers")
+    elastic(2, traffic, stalls)
 
 
 def fork(stalls: str = FREE, branches: int = 3) -> None:

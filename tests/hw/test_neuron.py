@@ -16,7 +16,14 @@ def test_every_current_and_threshold(
     charge: str, shift: int, fire: str, reset: str, bits: int, initial: int
 ) -> None:
     unit = Neuron(charge, fire, reset, shift, 0, bits, initial)
-    checks.neuron(unit, IntType(-4, 3), range(-3, 5))
+    checks.neuron(unit, IntType(-3, 3), range(-3, 5))
+
+
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("charge", CHARGES)
+def test_currents_beyond_the_membrane(charge: str, reset: str) -> None:
+    unit = Neuron(charge, reset=reset, frac_bits=0, membrane_bits=3)
+    checks.neuron(unit, IntType(-12, 12), [-6, -4, -1, 0, 1, 3, 4, 9], steps=2)
 
 
 @pytest.mark.parametrize("charge", CHARGES)

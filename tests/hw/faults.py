@@ -1,0 +1,201 @@
+"""Planted faults: each must be found by the unit check of its engine.
+
+A fault is one exact replacement in one source file of :mod:`hw`. The check is a function of
+:mod:`tests.hw.checks` with its arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ir.neuron import Neuron
+from ir.types import IntType
+from tests.hw.checks import BINARY
+
+NONE = Neuron("none", frac_bits=0, membrane_bits=3)
+HALF = Neuron(frac_bits=0, membrane_bits=3)
+SHIFT = Neuron("shift", leak_shift=1, reset="subtract", frac_bits=0, membrane_bits=24)
+STALLED = "one_in_four/mostly_stalled"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong line.
+
+    Parameters
+    ----------
+    name : str
+    file : str
+        Module of :mod:`hw`.
+    old, new : str
+        Source text that occurs exactly once, and what replaces it.
+    check : str
+        Function of :mod:`tests.hw.checks`.
+    arguments, options
+        What it is called with.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    check: str
+    arguments: tuple[Any, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def _neuron(name: str, old: str, new: str, unit: Neuron = HALF, **options: Any) -> Fault:
+    return Fault(f"neuron: {name}", "neuron", old, new, "neuron", (unit,), options)
+
+
+def _of(check: str, file: str) -> Any:
+    def fault(name: str, old: str, new: str, *arguments: Any, **options: Any) -> Fault:
+        return Fault(f"{check}: {name}", file, old, new, check, arguments, options)
+
+    return fault
+
+
+_pe = _of("products", "pe")
+_synapse = _of("synapse", "synapse")
+_window = _of("window", "window")
+_attend = _of("attend", "attention")
+_maximum = _of("maximum", "maximum")
+_join = _of("join", "join")
+_accumulate = _of("accumulate", "accumulate")
+_classify = _of("classify", "classify")
+_fork, _buffer = _of("fork", "stream"), _of("buffer", "stream")
+_split, _merge = _of("split", "stream"), _of("merge", "stream")
+
+FAULTS = [
+    _pe("shift PE: exponent one too large", ") << magnitude)[1:]", ") << magnitude)", "pot3",
+        IntType(0, 3)),
+    _pe("shift PE: zero is no zero", "_gate(activation, magnitude.any())", "activation", "pot3",
+        IntType(0, 3)),
+    _pe("shift PE: negation lacks its one", "+ negative", "+ 0", "pot2", IntType(-4, 3)),
+    _pe("shift PE: sign of the activation lost", "shifted.as_signed() if activation.shape().signed"
+        " else", "", "pot3", IntType(-4, 3)),
+    _pe("shift PE, spikes: sign dropped", "Mux(sign, -power, power)", "Mux(sign, power, power)",
+        "pot3", BINARY),
+    _pe("shift PE, spikes: exponent off by one", "magnitude == exponent + 1",
+        "magnitude == exponent", "pot3", BINARY),
+    _pe("shift PE, spikes: largest exponent missing", "range(scheme.max_exponent + 1)",
+        "range(max(1, scheme.max_exponent))", "pot4", BINARY),
+    _pe("integer PE: code read as unsigned", "return code.as_signed()", "return code", "u3", BINARY),
+    _pe("integer PE: planes not shifted", ") << bit\n", ") << 0\n", "u3", IntType(0, 3)),
+    _pe("integer PE: sign plane added", "tree(sums[:-1]) - sums[-1]", "tree(sums)", "u3",
+        IntType(-4, 3)),
+    _pe("integer PE: gate ignores the spike", "_gate(w, spike[0])", "w", "u4", BINARY),
+    _pe("integer PE: weights multiplied unsigned", "w * a for", "w.as_unsigned() * a for", "u4",
+        IntType(0, 16)),
+    _synapse("a complete sum is added to", "visit == 0, 0, added)", "visit == 1, 0, added)", "u3",
+             BINARY),
+    _synapse("adds while a complete sum waits", "pipeline.valid[1] & free", "pipeline.valid[1]",
+             "u3", BINARY, stalls="flowing/mostly_stalled"),
+    _synapse("completes one visit early", "visit == station.synapse_fold - 1",
+             "visit == station.synapse_fold - 2", "u3", BINARY),
+    _synapse("lanes of the weights swapped", "codes[p * station.simd : (p + 1) * station.simd]",
+             "codes[p * station.simd : (p + 1) * station.simd][::-1]", "u3", BINARY),
+    _synapse("weight address runs without words", "with m.If(self.i.valid & self.i.ready):",
+             "with m.If(self.i.ready):", "u3", BINARY, stalls=STALLED),
+    _synapse("outputs swapped", "for k, total in enumerate(sums)",
+             "for k, total in enumerate(sums[::-1])", "pot3", IntType(0, 2)),
+    _neuron("fires on > instead of >=", "saturated >= threshold if neuron", "saturated > threshold"
+            " if neuron"),
+    _neuron("half rounds toward zero", "(v + i) >> 1)", "Mux(v + i < 0, -(-(v + i) >> 1), (v + i)"
+            " >> 1))"),
+    _neuron("leak rounds toward zero", "v - (v >> neuron.leak_shift) + i",
+            "v - Mux(v < 0, -(-v >> neuron.leak_shift), v >> neuron.leak_shift) + i", SHIFT),
+    _neuron("saturates below its width", "Mux(bounded < membrane.low, membrane.low, bounded)",
+            "Mux(bounded < membrane.low, membrane.low + 1, bounded)", NONE),
+    _neuron("upper bound not saturated", "if station.h.high > membrane.high:",
+            "if station.h.high < membrane.high:", NONE),
+    _neuron("reset to the threshold", "saturated - Mux(spike, threshold, 0)", "saturated - threshold",
+            SHIFT),
+    _neuron("reset forgotten", "Mux(spike, 0, saturated)", "saturated"),
+    _neuron("bias forgotten", "neuron.frac_bits) + bias", "neuron.frac_bits)", HALF,
+            biases=list(range(-4, 4))),
+    _neuron("steps in reverse order", "spikes[:t] | (spike << t)", "(spikes[:t] << 1) | spike"),
+    Fault("neuron: parameters stand still", "neuron", "advance(m, address, station.groups)",
+          "advance(m, address, 1)", "groups"),
+    Fault("neuron: parameters of lanes swapped", "neuron",
+          "parameters.data[lane * field : (lane + 1) * field]",
+          "parameters.data[(station.o.lanes - 1 - lane) * field :][:field]", "groups"),
+    _window("writes into what is needed", "lead < station.capacity", "lead <= station.capacity",
+            stalls="flowing/mostly_stalled"),
+    _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
+    _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
+    _window("padding not zero", "Mux(self._outside(m, nest, last, issue), 0, read.data)",
+            "read.data"),
+    _window("padding on the right side only", "(at < padding) | ", ""),
+    _window("ring wraps one word late", "following >= words", "following > words"),
+    _window("rows and columns of taps swapped", "inner = [group, *taps]",
+            "inner = [group, *taps[::-1]]"),
+    _window("a word counts as a pixel", "write.en & (group == station.groups - 1)", "write.en"),
+    _attend("token 0 adds to the last sample", "Mux(count.first, 0, word)", "word"),
+    _attend("one bank for all samples", "self.bank.eq(~self.bank)", "self.bank.eq(self.bank)"),
+    _attend("chunks of v in reverse order", "low = chunk * len(columns)",
+            "low = (station.chunks - 1 - chunk) * len(columns)"),
+    _attend("k or v", "rows[d][t] & columns", "rows[d][t] | columns"),
+    _attend("applies while it counts", "self.q.valid & (waiting != 0) & pipeline",
+            "self.q.valid & pipeline"),
+    _attend("counts over what is applied", "self.v.valid & (waiting != 2)", "self.v.valid",
+            stalls="flowing/mostly_stalled"),
+    _attend("the waiting count takes the address", "Mux((waiting != 0) & (apply.bank == bank), "
+            "apply.address, count.address)", "Mux(count.bank == bank, count.address, apply.address)",
+            stalls="flowing/mostly_stalled"),
+    _maximum("smallest of all", "with m.If(new > old):", "with m.If(new < old):", IntType(0, 6)),
+    _maximum("never starts again", "with m.If(tap == 0):", "with m.If(0):", BINARY, 4),
+    _maximum("ends one tap early", "tap == station.taps - 1", "tap == station.taps - 2"),
+    _maximum("takes while it waits", "~full | self.o.ready", "1", stalls=STALLED),
+    _maximum("lanes swapped", "self.o.payload.eq(largest)",
+             "self.o.payload.eq(largest.rotate_left(len(largest) // 2))"),
+    _join("right taken alone", "b.ready.eq(enable & a.valid)", "b.ready.eq(enable)",
+          stalls="mostly_stalled/flowing"),
+    _join("difference", "t.eq(x + y)", "t.eq(x - y)"),
+    _join("waits never", "enable.eq(~full | o.ready)", "enable.eq(1)", stalls=STALLED),
+    _join("lanes swapped", "elements(b.payload, self.station.inputs[1])",
+          "elements(b.payload, self.station.inputs[1])[::-1]"),
+    _accumulate("sum never starts again", "Mux(position == 0, 0, read.data)", "read.data"),
+    _accumulate("a waiting sum is lost", "~last | ~full | self.o.ready", "1",
+                stalls="flowing/mostly_stalled"),
+    _accumulate("last position forgotten", "self.o.payload.eq(new)", "self.o.payload.eq(old)"),
+    _accumulate("channels swapped", "zip(held, steps, strict", "zip(held, steps[::-1], strict"),
+    _classify("a later equal logit wins", "logit > largest", "logit >= largest"),
+    _classify("the largest is never forgotten", "(index == 0) | ", ""),
+    _classify("bias read as unsigned", "biases.data.as_signed()", "biases.data"),
+    _classify("last one early", "index == station.classes - 1", "index == station.classes - 2"),
+    _fork("forgets who has taken", "i.valid & ~done[k]", "i.valid", stalls="flowing/bursts"),
+    _fork("takes with the last branch only", "i.ready.eq(_all(taken))", "i.ready.eq(taken[2])",
+          stalls=STALLED),
+    _fork("done bits stay", "each & ~i.ready", "each", stalls=STALLED),
+    _split("highest lanes first", "self.o.payload.eq(word[:width])",
+           "self.o.payload.eq(word[-width:])"),
+    _split("one part too few", "part == ratio - 1) & self.o", "part == ratio - 2) & self.o"),
+    _split("word lost while the last part waits", "& self.o.ready)),\n        ]\n        with m.If(full",
+           ")),\n        ]\n        with m.If(full", stalls=STALLED),
+    _merge("first word highest", "(word >> width) | (self.i.payload << (ratio - 1) * width)",
+           "(word << width) | self.i.payload"),
+    _merge("complete one part early", "self.i.valid & (part == ratio - 1)",
+           "self.i.valid & (part == ratio - 2)"),
+    _merge("counts parts that are not there", "            with m.If(self.i.valid):\n"
+           "                advance(m, part, ratio)", "            with m.If(1):\n"
+           "                advance(m, part, ratio)", stalls=STALLED),
+    _join("or instead of sum", "t.eq(x + y)", "t.eq(x | y)"),
+    Fault("pipeline: loads over a waiting word", "stream", "Value.cast(ready) | ~self.valid[stage:]"
+          ".all()", "Value.cast(1)", "groups", (STALLED,)),
+    Fault("pipeline: bubbles never close", "stream", "Value.cast(ready) | ~self.valid[stage:].all()",
+          "Value.cast(ready)", "groups", ("mostly_stalled/bursts",)),
+    Fault("elements: lanes in reverse order", "stream", "low = lane * link.steps * width",
+          "low = (link.lanes - 1 - lane) * link.steps * width", "synapse", ("u3", BINARY)),
+    _buffer("one word deeper", "depth=self.station.depth", "depth=self.station.depth + 1",
+            stalls="flowing/mostly_stalled"),
+    _buffer("one word shallower", "depth=self.station.depth", "depth=self.station.depth - 1",
+            stalls="flowing/mostly_stalled"),
+    _buffer("a wire", "if not self.station.depth:", "if self.station.depth:"),
+    Fault("memory: always enabled", "memory", "read.en.eq(self.enable)", "read.en.eq(1)", "memory"),
+    Fault("memory: words in reverse order", "memory", "init=self.words", "init=self.words[::-1]",
+          "memory"),
+    Fault("memory: address of one bit less", "memory", "read.addr.eq(self.address)",
+          "read.addr.eq(self.address[:-1])", "memory"),
+]
