@@ -1,0 +1,25 @@
+import pytest
+
+from ir.fold import Fold, Hardware
+
+
+@pytest.mark.parametrize(("pe", "simd"), [(0, 1), (1, 0), (-1, 1), (4097, 1), (1, 4097), (True, 1), (1.0, 1), ("1", 1)])
+def test_illegal_folds_are_refused(pe, simd, refused):
+    with refused("allowed are 1..4096."):
+        Fold(pe, simd)
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"lanes": 0}, "Hardware has lanes 0; allowed are 1..1048576."),
+        ({"lanes": (1 << 20) + 1}, "Hardware has lanes 1048577"),
+        ({"lanes": 1.5}, "Hardware has lanes 1.5"),
+        ({"steps_per_pass": 0}, "Hardware has steps_per_pass 0; allowed are 1..64."),
+        ({"steps_per_pass": 65}, "Hardware has steps_per_pass 65"),
+        ({"widths": "wide"}, "Hardware has widths 'wide'; allowed are actual, format."),
+    ],
+)  # fmt: skip
+def test_illegal_hardware_is_refused(fields, part, refused):
+    with refused(part):
+        Hardware(**{"lanes": 1, "steps_per_pass": 1, **fields})

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ir.errors import SpikewrightError
+from ir.fold import Hardware
+from ir.golden import run
+from ir.layers import Add, Input, MaxPool
+from ir.plan import Attend, Buffer, Neurons, Plan, Synapse, Window
+from ir.planner import build
+from ir.schedule import schedule
+from tests.networks import Builder, digits_network, random_hardware, random_images, random_network
+
+SEEDS = range(20)
+
+
+def plans(widths="actual"):
+    for seed in SEEDS:
+        network = random_network(seed)
+        yield network, build(network, random_hardware(network, seed, widths=widths)), seed
+
+
+def test_every_layer_has_a_probe_with_its_whole_output():
+    for network, plan, _ in plans():
+        assert set(plan.probes) == set(network.edges)
+        for name, link in plan.probes.items():
+            edge = network.edges[name]
+            assert link.words * link.lanes == edge.positions * edge.channels
+            assert edge.channels % link.lanes == 0
+            assert link.steps == edge.steps
+            assert link.name == name
+
+
+def test_links_are_made_once_taken_once_and_in_order():
+    for _, plan, _ in plans():
+        made = {plan.source.name}
+        taken = []
+        for station in plan.stations:
+            for link in station.inputs:
+                assert link.name in made
+                assert plan.links[link.name] == link
+                taken.append(link.name)
+            made |= {link.name for link in station.outputs}
+        assert sorted(taken) == sorted(made - {plan.sink.name})
+        assert made == set(plan.links)
+        assert plan.stations[-1].o == plan.sink
+
+
+def test_word_counts_agree_on_both_sides_of_every_station():
+    for _, plan, _ in plans():
+        for s in plan.stations:
+            here = s.i.words * s.i.lanes
+            if s.kind in ("fork", "buffer", "split", "merge"):
+                assert all(o.words * o.lanes == here for o in s.outputs)
+            elif s.kind in ("neurons", "join"):
+                assert {i.words for i in s.inputs} == {s.o.words}
+                assert {i.lanes for i in s.inputs} == {s.o.lanes}
+            elif s.kind == "maximum":
+                assert s.i.words == s.o.words * s.taps
+            elif isinstance(s, Synapse):
+                assert s.i.words == s.o.words * s.synapse_fold
+            elif isinstance(s, Window):
+                assert s.i.words == s.height * s.width * s.groups
+                assert s.o.words == s.out_height * s.out_width * s.words_per_position
+                assert s.capacity > s.span
+            elif isinstance(s, Attend):
+                assert {i.words for i in s.inputs} == {s.tokens * s.heads}
+                assert s.o.words == s.tokens * s.heads * s.chunks
+            elif s.kind == "accumulate":
+                assert s.i.words == s.positions * s.groups and s.o.words == s.groups
+            else:
+                assert s.kind == "classify" and s.i.words == s.o.words == s.classes
+
+
+def test_formats_are_at_least_as_wide_as_actual_weights_need():
+    wider = 0
+    for (network, actual, _), (_, wide, _) in zip(plans(), plans("format"), strict=True):
+        assert actual.links.keys() == wide.links.keys()
+        for name, link in actual.links.items():
+            other = wide.links[name]
+            assert other.type.low <= link.type.low and link.type.high <= other.type.high
+            assert other.width >= link.width
+            wider += other.width > link.width
+        for a, b in zip(actual.stations, wide.stations, strict=True):
+            if isinstance(a, Neurons):
+                assert (a.threshold, a.bias) == (b.threshold, b.bias)
+                for noun in ("current", "h", "v"):
+                    assert getattr(b, noun).hull(getattr(a, noun)) == getattr(b, noun)
+        assert network.edges
+    assert wider
+
+
+def test_values_stay_within_the_types_of_the_links():
+    for network, plan, seed in plans():
+        trace = run(network, random_images(network, seed, 4))
+        for name, link in plan.probes.items():
+            assert link.type.contains(trace.outputs[name])
+        for station in plan.stations:
+            if isinstance(station, Neurons):
+                bounds, h = station.neuron.membrane, trace.membranes[station.layer]
+                assert h.min() >= max(station.h.low, bounds.low)
+                assert h.max() <= min(station.h.high, bounds.high)
+
+
+def test_other_numbers_of_steps_per_pass_are_refused(refused):
+    network = digits_network(width=4, steps=2)
+    with refused("Hardware has steps_per_pass 1; allowed is 2, all time steps of the network."):
+        build(network, Hardware(1000, 1))
+
+
+def test_generous_sizes_never_deadlock():
+    for _, plan, _ in plans():
+        assert schedule(plan, 3).latency > 0
+
+
+@pytest.mark.parametrize("first", ["pool", "lif", "add"])
+def test_any_layer_may_follow_the_input(first):
+    b = Builder(np.random.default_rng(0), 2)
+    last = b.put(Input("input", (), (3, 4, 4), 15))
+    if first == "pool":
+        last = b.put(MaxPool("pool", (last,), 2, 2, 0))
+    elif first == "lif":
+        last = b.lif("first", last)
+    else:
+        last = b.put(Add("twice", (last, last)))
+    network = b.readout(b.unit("conv", last, 3, 3 if first != "pool" else 1), 2)
+    plan = build(network, Hardware(64, 2))
+    assert schedule(plan, 3).interval >= 1
+
+
+def test_resize_changes_only_what_is_named():
+    plan = build(digits_network(width=4, steps=2), Hardware(300, 2))
+    sizes = {s.name: 5 if isinstance(s, Buffer) else s.span + 3 for s in plan.sized()}
+    changed = plan.resize(sizes)
+    for old, new in zip(plan.stations, changed.stations, strict=True):
+        if old.name in sizes and isinstance(old, Buffer):
+            assert new == replace(old, depth=5)
+        elif old.name in sizes:
+            assert new == replace(old, capacity=old.span + 3)
+        else:
+            assert new == old
+
+
+def test_two_links_of_one_name_are_refused():
+    plan = build(digits_network(width=4, steps=2), Hardware(300, 2))
+    twice = Plan(2, (*plan.stations, plan.stations[-1]), plan.source, plan.sink)
+    with pytest.raises(SpikewrightError, match="Plan has two links called head"):
+        _ = twice.links
