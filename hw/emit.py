@@ -16,7 +16,7 @@ from amaranth.hdl import Shape
 from hw import describe
 from hw.classify import layout
 from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
-from hw.top import COUNTERS, Accelerator, identifier
+from hw.top import COUNTERS, Accelerator, check, identifier
 from ir import plan as plans
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
@@ -71,6 +71,7 @@ def emit(
     SpikewrightError
         If ``out`` holds something else, a probe is unknown, or Yosys fails.
     """
+    check(plan, probes)
     contents = images(network, plan)
     digest = network_digest(network)
     text = verilog(Accelerator(plan, contents, probes))

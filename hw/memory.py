@@ -26,7 +26,11 @@ module spikewright_rom #(
   output reg [WIDTH - 1:0] data
 );
   reg [WIDTH - 1:0] words [0:DEPTH - 1];
-  initial $readmemh(IMAGE, words);
+  generate
+    if (IMAGE != "") begin : load
+      initial $readmemh(IMAGE, words);
+    end
+  endgenerate
   always @(posedge clk)
     if (enable) data <= words[address];
 endmodule

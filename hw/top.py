@@ -52,6 +52,29 @@ def engine(station: plans.Station, images: Mapping[str, Image]) -> Engine:
     return kind(station)
 
 
+def check(plan: plans.Plan, probes: Sequence[str]) -> None:
+    """Refuse what :class:`Accelerator` cannot build.
+
+    Raises
+    ------
+    SpikewrightError
+        If a probe is no layer of the plan, or two names differ only in dots and underscores.
+    """
+    for name in probes:
+        if name not in plan.probes:
+            raise SpikewrightError(
+                f"Probe {name!r} is no layer; allowed are {', '.join(plan.probes)}."
+            )
+    for names in ([station.name for station in plan.stations], list(plan.probes)):
+        taken: dict[str, str] = {}
+        for name in names:
+            other = taken.setdefault(identifier(name), name)
+            if other != name:
+                raise SpikewrightError(
+                    f"Names {other} and {name} would both become {identifier(name)} in Verilog."
+                )
+
+
 class Accelerator(wiring.Component):
     """A whole network in hardware.
 
@@ -97,21 +120,11 @@ class Accelerator(wiring.Component):
     def __init__(
         self, plan: plans.Plan, images: Mapping[str, Image], probes: Sequence[str] = ()
     ) -> None:
+        check(plan, probes)
         self.plan, self.probes = plan, tuple(probes)
-        for name in probes:
-            if name not in plan.probes:
-                raise SpikewrightError(
-                    f"Probe {name!r} is no layer; allowed are {', '.join(plan.probes)}."
-                )
-        self.engines: dict[str, Engine] = {}
-        for station in plan.stations:
-            name = identifier(station.name)
-            if name in self.engines:
-                raise SpikewrightError(
-                    f"Station {station.name} and {self.engines[name].station.name} would both be "
-                    f"called {name}."
-                )
-            self.engines[name] = engine(station, images)
+        self.engines = {
+            identifier(station.name): engine(station, images) for station in plan.stations
+        }
         last = plan.stations[-1]
         assert isinstance(last, plans.Classify)
         ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}

@@ -15,10 +15,10 @@ endmodule
 """
 PROOF = """
 read_verilog rom.v
-read_rtlil gold.il
-hierarchy
-proc
+hierarchy -top gate
 flatten
+read_rtlil gold.il
+proc
 memory
 opt_clean
 miter -equiv -make_assert -flatten gold gate miter
