@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 DPI = 150
 SILENT, SATURATED = 0.001, 0.99  # firing rates beyond which a layer carries nothing
 SAMPLES = 4  # drawn in the timeline
-MODULES = 60  # drawn one by one; smaller ones share a bar
+MODULES = 80  # drawn one by one; smaller ones share a bar
+
+CELLS = {  # kinds of cells, and what they are called
+    "lut": "LUT",
+    "carry": "carry",
+    "ff": "FF",
+    "lut_ram": "LUT RAM",
+    "block_ram": "block RAM",
+    "dsp": "DSP",
+}
+
+_ENDS = ("first", "last")
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -35,19 +46,15 @@ _STYLE: dict[str, Any] = {
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
+    "axes.axisbelow": True,
     "axes.edgecolor": GREY,
-    "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "text.color": INK,
     "legend.frameon": False,
     "grid.color": "#DDDDDD",
+    "text.parse_math": False,
+    **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color", "text.color"), INK),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
     "grid.linewidth": 0.6,
 }
 
@@ -55,65 +62,61 @@ _STYLE: dict[str, Any] = {
 def raster(path: Path, network: Network, image: np.ndarray, title: str) -> None:
     """Draw the spikes that one image causes, all LIF layers in order, first on top.
 
+    Each block is one layer in one time step: channels down, positions across. Of layers too large
+    for the picture a fixed random choice of channels and positions is drawn; rates are of all.
+
     Parameters
     ----------
     image : integers (channels, height, width)
-
-    Notes
-    -----
-    Of large layers a fixed random choice of neurons is drawn; the rate beside it is of all.
     """
     trace = golden.run(network, image[None])
     layers = [layer.name for layer in network.layers if isinstance(layer, LIF)]
-    gap, pixel = 4, 3  # rows between layers, pixels per row
-    height = int(np.clip(448 // max(1, len(layers)) - gap, 12, 64))
-    rng = np.random.default_rng(0)
-    bands, marks, rows = [], [], 0
-    for name in layers:
-        spikes = trace.outputs[name][0].reshape(network.steps, -1).T
-        neurons = np.sort(rng.permutation(len(spikes))[:height])
-        if rows:
-            bands.append(np.zeros((gap, network.steps)))
-            rows += gap
-        bands.append(spikes[neurons] + 1)
-        note = f"{spikes.mean():.1%} of {len(spikes):,}".replace("%", " %")
-        marks.append((rows + (len(neurons) - 1) / 2, name, note))
-        rows += len(neurons)
-    left, right, top, bottom, wide = 270, 200, 70, 75, 560  # pixels
-    tall = rows * pixel
-    size = left + wide + right, top + tall + bottom
+    tall = 64 if len(layers) <= 20 else 32  # pixels of a block, like those below
+    wide = 1 << (576 // network.steps).bit_length() - 1
+    gap, top, bottom, right = 4, 75, 65, 190
+    left = 40 + 10 * max(map(len, layers), default=0)
+    rows = len(layers) * (tall + 2 * gap)
+    columns = network.steps * (wide + gap)
+    canvas = np.zeros((rows, columns))
+    marks, thinned = [], False
+    for index, name in enumerate(layers):
+        spikes = trace.outputs[name][0]  # (steps, positions, channels)
+        thin = spikes[:, _choose(spikes.shape[1], wide)][:, :, _choose(spikes.shape[2], tall)]
+        thinned |= 2 * spikes.shape[1] > wide or 2 * spikes.shape[2] > tall
+        row = index * (tall + 2 * gap)
+        for step, block in enumerate(thin):
+            x = step * (wide + gap)
+            canvas[row : row + tall, x : x + wide] = block.T + 1
+        rate = 100 * spikes.mean()
+        marks.append((row + tall / 2, name, f"{rate:.1f} % of {spikes[0].size:,}"))
+    size = left + columns + right, top + rows + bottom
     with _style():
         from matplotlib.colors import ListedColormap
-        from matplotlib.ticker import MaxNLocator
 
         figure = _figure(size[0] / DPI, size[1] / DPI, layout=None)
-        box = (left / size[0], bottom / size[1], wide / size[0], tall / size[1])
+        box = (left / size[0], bottom / size[1], columns / size[0], rows / size[1])
         axes = figure.add_axes(box)
-        axes.imshow(
-            np.concatenate(bands),
-            cmap=ListedColormap(["white", PALE, BLUE]),
-            vmin=0,
-            vmax=2,
-            aspect="auto",
-            interpolation="nearest",
-        )
-        if network.steps <= 16:
-            for step in range(1, network.steps):
-                axes.axvline(step - 0.5, color="white", linewidth=1.5)
+        colors = ListedColormap(["white", PALE, BLUE])
+        axes.imshow(canvas, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
         axes.set_yticks([y for y, _, _ in marks], [name for _, name, _ in marks])
         for y, _, note in marks:
-            axes.annotate(
-                note, (1, y), (6, 0), ("axes fraction", "data"), "offset points", va="center"
-            )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=16))
-        axes.set_xlabel("time step")
-        axes.tick_params(axis="both", length=0)
+            axes.annotate(note, (columns, y), (4, 0), "data", "offset points", va="center")
+        shown = range(0, network.steps, -(-network.steps // 16))
+        axes.set_xticks([(wide + gap) * step + wide / 2 for step in shown], list(map(str, shown)))
+        note = "; large layers thinned" if thinned else ""
+        axes.set_xlabel(f"time step; in each block: channels down, positions across{note}")
+        axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         figure.text(12 / size[0], 1 - 30 / size[1], title, weight="bold", size=9, va="center")
-        axes.annotate(
-            "rate of neurons", (1, 1), (6, 5), "axes fraction", "offset points", color=GREY
-        )
+        axes.annotate("spikes, neurons", (columns, 0), (4, 6), "data", "offset points", color=GREY)
         _save(figure, path)
+
+
+def _choose(count: int, pixels: int) -> np.ndarray:
+    """Return which of ``count`` items each pixel shows, at least two pixels an item if possible."""
+    shown = min(count, max(1, pixels // 2))
+    items = np.sort(np.random.default_rng(0).permutation(count)[:shown])
+    return items[np.arange(pixels) * shown // pixels]
 
 
 def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, float]) -> None:
@@ -146,7 +149,7 @@ def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, fl
                     color=color,
                     marker=".",
                     markersize=4,
-                    label=f"{note}" if axes is upper else None,
+                    label=note,
                 )
             if score is not None:
                 upper.plot(epochs[-1], score, marker="D", markersize=6, mec="white", color=color)
@@ -154,7 +157,8 @@ def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, fl
             upper.plot([], [], "D", color=GREY, mec="white", label="test, end of phase")
         upper.legend(loc="lower right")
         upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        upper.set_ylabel("accuracy (training set)")
+        trained = any("train_accuracy" in entry for entry in log)
+        upper.set_ylabel("accuracy (training set)" if trained else "accuracy")
         lower.set_ylabel("loss")
         lower.set_ylim(bottom=0)
         lower.set_xlabel("epoch, all phases")
@@ -181,10 +185,10 @@ def weights(path: Path, network: Network) -> None:
             levels = layer.scheme.levels
             share = [100 * float(np.mean(layer.weight == level)) for level in levels]
             color = ORANGE if layer.scheme.power_of_two else BLUE
-            axes.bar(range(len(levels)), share, width=0.8, color=color)
+            axes.bar(range(len(levels)), share, width=0.8 if len(levels) < 64 else 1, color=color)
             middle = len(levels) // 2
-            skip = -(-middle // 4)
-            shown = sorted({*range(middle, -1, -skip), *range(middle, len(levels), skip)})
+            apart = range(middle + 1) if middle <= 3 else (0, -(-middle // 2), middle)
+            shown = sorted({middle + sign * step for sign in (-1, 1) for step in apart})
             axes.set_xticks(shown, [str(levels[index]) for index in shown], size=7)
             axes.tick_params(axis="y", labelsize=7)
             axes.set_ylim(0, 1.08 * max(share))
@@ -210,35 +214,36 @@ def timeline(path: Path, layers: Sequence[Mapping[str, Any]]) -> None:
 
         figure = _figure(7.6, 0.19 * len(layers) + 1.2)
         axes = figure.subplots()
-        drawn, wrong = 0, 0
+        bars: list[list[tuple[int, int, int]]] = [[] for _ in range(SAMPLES)]
+        ticks: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
         for y, layer in enumerate(layers):
-            first, last = layer["first"] or {}, layer["last"] or {}
-            spans = zip(first.get("predicted", ()), last.get("predicted", ()), strict=False)
-            for index, (begin, end) in enumerate(list(spans)[:SAMPLES]):
-                axes.barh(y, end - begin + 1, left=begin, height=0.72, color=colors[index])
-                drawn = max(drawn, index + 1)
-            for side, ends in (("first", first), ("last", last)):
-                predicted = ends.get("predicted", ())
-                for index, cycle in enumerate(list(ends.get("measured", ()))[:SAMPLES]):
-                    right = index < len(predicted) and predicted[index] == cycle
-                    wrong += not right
-                    edge = cycle + (side == "last")
-                    color = INK if right else RED
-                    axes.vlines(edge, y - 0.42, y + 0.42, color=color, linewidth=1 if right else 2)
-        axes.set_yticks(range(len(layers)), [layer["name"] for layer in layers], size=7)
-        axes.set_ylim(len(layers) - 0.4, -0.6)
+            first, last = (layer[end] or {"predicted": [], "measured": []} for end in _ENDS)
+            spans = zip(first["predicted"], last["predicted"], strict=False)
+            for bar, (begin, end) in zip(bars, spans, strict=False):
+                bar.append((y, begin, end - begin + 1))
+            for past, ends in enumerate((first, last)):
+                for index, cycle in enumerate(ends["measured"][:SAMPLES]):
+                    right = ends["predicted"][index : index + 1] in ([], [cycle])
+                    ticks[right].append((y, cycle + past))
+        bars = [bar for bar in bars if bar]
+        for bar, color in zip(bars, colors, strict=False):
+            ys, begins, lengths = zip(*bar, strict=True)
+            axes.barh(ys, lengths, left=begins, height=0.72, color=color)
+        for right, color in ((True, INK), (False, RED)):
+            rows, edges = np.array(ticks[right], dtype=float).reshape(-1, 2).T
+            axes.vlines(edges, rows - 0.42, rows + 0.42, color=color, linewidth=1 if right else 2)
+        _rows(axes, [layer["name"] for layer in layers])
         axes.set_xlim(left=0)
         axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("cycle since the first input transfer")
         axes.set_title("First to last output transfer of each layer")
         handles: list[Any] = [
-            Patch(color=colors[i], label=f"sample {i}, predicted") for i in range(drawn)
+            Patch(color=colors[i], label=f"sample {i}, predicted") for i in range(len(bars))
         ]
-        ends_of = {"color": "none", "marker": "|", "markersize": 9}
+        ends_of: dict[str, Any] = {"color": "none", "marker": "|", "markersize": 9}
         handles.append(Line2D([], [], **ends_of, mec=INK, label="measured"))
-        if wrong:
+        if ticks[False]:
             handles.append(
                 Line2D([], [], **ends_of, mec=RED, mew=2, label="measured, not as predicted")
             )
@@ -267,6 +272,8 @@ def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) 
         rows = {name: counts for name, counts in rows.items() if name in kept}
         rows[f"{len(rest)} smaller modules"] = [sum(column) for column in zip(*rest, strict=True)]
     with _style():
+        from matplotlib.ticker import EngFormatter, MaxNLocator
+
         figure = _figure(2.2 + 1.25 * len(kinds), 0.16 * max(4, len(rows)) + 1.0)
         grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False).ravel()
         colors = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
@@ -278,21 +285,11 @@ def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) 
             axes.grid(axis="x")
             axes.tick_params(axis="x", labelsize=7)
             axes.tick_params(axis="y", length=0)
-            _count_axis(axes)
-        grid[0].set_yticks(range(len(rows)), list(rows), size=7)
-        grid[0].set_ylim(max(4, len(rows)) - 0.4, -0.6)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        _rows(grid[0], list(rows))
         figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
         _save(figure, path)
-
-
-CELLS = {
-    "lut": "LUT",
-    "carry": "carry",
-    "ff": "flip-flop",
-    "lut_ram": "LUT RAM",
-    "block_ram": "block RAM",
-    "dsp": "DSP",
-}
 
 
 def firing(path: Path, rates: Mapping[str, float]) -> None:
@@ -303,12 +300,12 @@ def firing(path: Path, rates: Mapping[str, float]) -> None:
         for y, rate in enumerate(rates.values()):
             remark = flag(rate)
             axes.barh(y, 100 * rate, height=0.72, color=RED if remark else BLUE)
-            note = f"{100 * rate:.1f} %" + (f", {remark}" if remark else "")
+            note = f"{100 * rate:.{1 if rate >= 0.01 else 2}f} % {remark}"
             axes.annotate(note, (100 * rate, y), (4, 0), "data", "offset points", va="center")
-        axes.set_yticks(range(len(rates)), list(rates))
-        axes.set_ylim(len(rates) - 0.4, -0.6)
+        _rows(axes, list(rates))
         axes.set_xlim(0, min(122, 125 * max([0.01, *rates.values()])))
-        axes.tick_params(axis="y", length=0)
+        top = min(100, axes.get_xlim()[1])
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= top])
         axes.set_xlabel("spikes per neuron and time step [%]")
         axes.set_title("Firing rates")
         _save(figure, path)
@@ -325,6 +322,13 @@ def flag(rate: float) -> str:
     return "silent" if rate < SILENT else "saturated" if rate > SATURATED else ""
 
 
+def _rows(axes: Axes, names: Sequence[str]) -> None:
+    """Label one horizontal bar per name, first on top."""
+    axes.set_yticks(range(len(names)), names, size=7)
+    axes.set_ylim(max(4, len(names)) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
 def _number(entry: Mapping[str, Any], nouns: Sequence[str]) -> float | None:
     for noun in nouns:
         value = entry.get(noun)
@@ -333,17 +337,10 @@ def _number(entry: Mapping[str, Any], nouns: Sequence[str]) -> float | None:
     return None
 
 
-def _count_axis(axes: Axes) -> None:
-    from matplotlib.ticker import EngFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-
-
 def _style() -> Any:
-    import matplotlib
+    from matplotlib import style
 
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE})
+    return style.context(["default", _STYLE])
 
 
 def _figure(width: float, height: float, layout: str | None = "constrained") -> Figure:

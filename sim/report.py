@@ -19,8 +19,9 @@ from ir.layers import Readout, Synapse
 from ir.store import Export, digest, load
 from ir.strict import dump_json, new_directory, parse_json, read_text
 from sim import pictures
-from sim.pictures import CELLS, flag
+from sim.pictures import CELLS, SATURATED, SILENT, flag
 
+RUN_FILES = ("config.yaml", "train/config.yaml")
 ANY = "*"  # any key
 _PAIR = {"predicted": [int], "measured": [int]}
 _CYCLES = {"predicted": int, "measured": int}
@@ -133,7 +134,7 @@ def read_run(run: Path) -> Run:
         digest(run / "export"),
         [parse_json(line, f"A line of {log.name}") for line in lines],
         {phase: score for phase, score in test.items() if score is not None},
-        "config.yaml" if (run / "config.yaml").exists() else f"configs/{results['name']}.yaml",
+        next((name for name in RUN_FILES if (run / name).exists()), "CONFIG"),
     )
 
 
@@ -150,18 +151,17 @@ def fill(value: Any, schema: Any, where: str) -> Any:
     >>> fill({"b": 1, "c": 2}, {"a": {"d": int}, "b": float, "e": {ANY: int}}, "x")
     {'a': None, 'b': 1, 'e': {}}
     """
-    kind = {dict: dict, list: list}.get(type(schema), schema)
+    kind = type(schema) if isinstance(schema, (dict, list)) else schema
     allowed = (int, float) if kind is float else kind
     wrong = not isinstance(value, allowed) or (isinstance(value, bool) and kind is not object)
     if value is not None and (wrong or (isinstance(value, float) and not math.isfinite(value))):
         raise SpikewrightError(f"{where} is {value!r:.60}; allowed is {kind.__name__}.")
-    if kind is list:
+    if isinstance(schema, list):
         return [fill(item, schema[0], f"{where}, item {n}") for n, item in enumerate(value or [])]
-    if kind is dict and ANY in schema:
-        return {
-            key: fill(item, schema[ANY], f"{where}, {key}") for key, item in (value or {}).items()
-        }
-    if kind is dict and value is not None:
+    if isinstance(schema, dict) and ANY in schema:
+        items = (value or {}).items()
+        return {key: fill(item, schema[ANY], f"{where}, {key}") for key, item in items}
+    if isinstance(schema, dict) and value is not None:
         return {key: fill(value.get(key), part, f"{where}, {key}") for key, part in schema.items()}
     return value
 
@@ -186,10 +186,12 @@ def _draw(run: Run, directory: Path) -> dict[str, str]:
     for fabric, used in results["resources"].items():
         if not fabric.isalnum():
             raise SpikewrightError(f"Fabric {fabric!r:.40} is no word of letters and digits.")
-        if used and used["modules"]:
-            pictures.resources(file(f"resources_{fabric}"), used["modules"], f"Cells on {fabric}")
-    if results["firing_rates"]:
-        pictures.firing(file("firing"), results["firing_rates"])
+        modules = {name: cells or {} for name, cells in (used or {}).get("modules", {}).items()}
+        if modules:
+            pictures.resources(file(f"resources_{fabric}"), modules, f"Cells on {fabric}")
+    rates = {name: rate for name, rate in results["firing_rates"].items() if rate is not None}
+    if rates:
+        pictures.firing(file("firing"), rates)
     return drawn
 
 
@@ -238,43 +240,47 @@ def verdict(run: Run) -> str:
     """Return the paragraph that says whether hardware and golden model are equal."""
     results = run.results
     cosim, accuracy = results["cosim"] or {}, results["accuracy"] or {}
-    stalled = cosim.get("stalled") or {}
+    wrong = sum((part or {}).get("mismatches") or 0 for part in (cosim, cosim.get("stalled")))
     rtl, model = accuracy.get("rtl"), accuracy.get("golden")
-    wrong = (cosim.get("mismatches") or 0) + (stalled.get("mismatches") or 0)
-    scores = f"Accuracy: RTL {_percent(rtl)}, golden model {_percent(model)}, "
-    scores += f"float network {_percent(accuracy.get('float'))}."
-    if wrong or cosim.get("first_difference") or (cosim and rtl != model):
-        first = _text(cosim.get("first_difference") or "not recorded.")
-        found = f"**NOT bit-exact.** {wrong:,} values of the hardware differ from the golden model. "
-        found += f"First difference: {first}"
+    apart = None not in (rtl, model) and rtl != model
+    if wrong or cosim.get("first_difference") or (cosim and apart):
+        found = f"**NOT bit-exact.** Hardware and golden model differ in {wrong:,} values"
+        found += " and in accuracy. " if apart else ". "
+        found += f"First difference: {_text(cosim.get('first_difference') or 'not recorded.')}"
     elif not cosim.get("spikes_compared") or cosim.get("mismatches") is None:
         found = "**NOT shown to be bit-exact:** no spikes were compared."
     else:
         samples = run.export.samples
-        held = 0 if samples is None else len(samples.images)
-        found = f"**Bit-exact.** {_count(cosim['images'])} of the {held:,} samples in the export were "
-        found += f"co-simulated; all {_count(cosim['spikes_compared'])} spikes, of "
+        held = f" of the {len(samples.images):,} samples in the export" if samples else " samples"
+        found = f"**Bit-exact.** {_count(cosim['images'])}{held} were co-simulated; all "
+        found += f"{_count(cosim['spikes_compared'])} spikes, of "
         found += f"{_count(cosim['values_compared'])} values, equal those of the golden model."
+    scores = f"Accuracy: RTL {_percent(rtl)}, golden model {_percent(model)}, "
+    scores += f"float network {_percent(accuracy.get('float'))}."
     return " ".join([found, scores, _pace(results["cycles"]), *_sizes(results)])
 
 
 def _pace(cycles: dict[str, Any] | None) -> str:
     if cycles is None or cycles["measured"] is None:
         return "Cycles were not measured."
-    late = [layer["name"] for layer in cycles["layers"] if not as_predicted(layer)]
+    late = [_code(layer["name"]) for layer in cycles["layers"] if not as_predicted(layer)]
     totals = [cycles, cycles["latency"] or {}]
-    if late or any(part.get("predicted") != part.get("measured") for part in totals):
-        names = f", in layers {', '.join(map(_text, late))}" if late else ""
-        return f"Cycles are **NOT as predicted**{names}: an interval of {_count(cycles['measured'])} "\
-            f"instead of {_count(cycles['predicted'])} cycles."
-    return f"Every cycle is as predicted: one sample in {cycles['measured']:,} cycles."
+    if not late and all(part.get("predicted") == part.get("measured") for part in totals):
+        covered = f"the first and last transfers of {len(cycles['layers'])} layers"
+        pace = f"one sample in {cycles['measured']:,} cycles"
+        return f"As predicted are {covered}, latency and interval: {pace}."
+    more = f" and {len(late) - 4} more" if len(late) > 4 else ""
+    where = f" in {', '.join(late[:4])}{more}" if late else ""
+    found = f"Cycles are **NOT as predicted**{where}; one sample took {cycles['measured']:,} cycles"
+    return f"{found}, predicted were {_count(cycles['predicted'])}."
 
 
 def as_predicted(layer: Mapping[str, Any]) -> bool:
     """Return whether a layer's first and last transfers came in the predicted cycles."""
     ends = [layer[end] or fill({}, _PAIR, "") for end in ("first", "last")]
     pairs = [p for e in ends for p in zip(e["predicted"], e["measured"], strict=False)]
-    return layer["predicted"] == layer["measured"] and all(a == b for a, b in pairs)
+    same = layer["measured"] is not None and layer["predicted"] == layer["measured"]
+    return same and all(predicted == measured for predicted, measured in pairs)
 
 
 def _sizes(results: dict[str, Any]) -> list[str]:
@@ -283,15 +289,19 @@ def _sizes(results: dict[str, Any]) -> list[str]:
     found = []
     for fabric, used in results["resources"].items():
         total, board = (used or {}).get("total") or {}, (used or {}).get("board") or {}
-        budget = board.get("budget") or {}
-        over = [CELLS[k] for k in CELLS if budget.get(k) is not None and (total.get(k) or 0) > budget[k]]
-        cells = ", ".join(f"{_count(total.get(k))} {CELLS[k]}" for k in ("lut", "ff", "block_ram", "dsp"))
-        fits = f"is **too large** for {_text(board.get('name'))} ({', '.join(over)})" if over else (
-            f"is within the budget of {_text(board['name'])}" if budget else "has no board to fit"
-        )
-        found.append(f"On {fabric} it takes {cells}, and {fits}.")
+        budget, name = board.get("budget") or {}, _text(board.get("name"))
+        pairs = {key: (total.get(key), size) for key, size in budget.items() if size is not None}
+        over = [CELLS[key] for key, (count, size) in pairs.items() if (count or 0) > size]
+        shown = ("lut", "ff", "block_ram", "dsp")
+        cells = ", ".join(f"{_count(total.get(key))} {CELLS[key]}" for key in shown)
+        fits = f"within the budget of {name}" if pairs else "no budget to compare with"
+        if any(count is None for count, _ in pairs.values()):
+            fits = f"not all counted that {name} limits"
+        if over:
+            fits = f"**too large** for {name} in {', '.join(over)}"
+        found.append(f"On {fabric}: {cells}; {fits}.")
     placed = results["fmax_mhz"] is not None
-    return [*found, *([] if placed else ["It was not placed, so no clock frequency is claimed."])]
+    return found if placed else [*found, "It was not placed, so no clock frequency is claimed."]
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:
@@ -301,30 +311,26 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
         "golden": "golden model, integers",
         "rtl": "RTL, simulated",
     }
-    return table(
-        "<Network >Accuracy",
-        ((noun, _percent(accuracy.get(key))) for key, noun in nouns.items()),
-    )
+    rows = ((noun, _percent(accuracy.get(key))) for key, noun in nouns.items())
+    return table("<Network >Accuracy", rows)
 
 
 def _quantization(run: Run) -> str:
-    rows, folds = [], run.results["folds"]
+    rows: list[tuple[Any, ...]] = []
     weights = bits = 0
     for layer in run.export.network.layers:
         if not isinstance(layer, (Synapse, Readout)):
             continue
-        weight, fold = layer.weight, folds.get(layer.name)
-        size = weight.size * layer.scheme.bits
+        weight, scheme = layer.weight, layer.scheme
+        size = weight.size * scheme.bits
         weights, bits = weights + weight.size, bits + size
-        zeros = _percent(float(np.mean(weight == 0)))
-        span = f"{weight.min()}..{weight.max()}"
-        built = f"{_count(fold['pe'])} × {_count(fold['simd'])}" if fold else "–"
-        scheme = layer.scheme
-        rows.append(
-            (_code(layer.name), scheme.name, weight.size, scheme.bits, size, zeros, span, built)
-        )
-    rows.append(("total", "", weights, f"{bits / weights:.2f}", bits, "", "", ""))
-    head = "<Layer <Scheme >Weights >Bits >Memory_[bit] >Zeros >Integers >Fold_(pe_×_simd)"
+        zeros, span = _percent(float(np.mean(weight == 0))), f"{weight.min()}..{weight.max()}"
+        fold = run.results["folds"].get(layer.name)
+        built = f"{_count(fold['pe'])} × {_count(fold['simd'])}" if fold else None
+        name = _code(layer.name)
+        rows.append((name, scheme.name, weight.size, scheme.bits, size, zeros, span, built))
+    rows.append(("**total**", "", weights, f"{bits / weights:.2f}", bits, "", "", ""))
+    head = "<Layer <Scheme >Weights >Bits_each >Memory_[bit] >Zeros >Integers >Fold_(pe_×_simd)"
     return table(head, rows)
 
 
@@ -350,53 +356,48 @@ def _cycles(cycles: dict[str, Any] | None) -> str:
     if cycles is None:
         return "Not measured."
     latency = cycles["latency"] or fill({}, _CYCLES, "")
-    top = table(
-        "<Quantity >Predicted >Measured",
-        [
-            ("interval between samples [cycle]", cycles["predicted"], cycles["measured"]),
-            ("latency [cycle]", latency["predicted"], latency["measured"]),
-            ("lanes", cycles["lanes"], None),
-            ("lanes busy", _percent(cycles["busy"]), None),
-        ],
-    )
+    totals = [
+        ("interval between samples [cycle]", cycles["predicted"], cycles["measured"]),
+        ("latency [cycle]", latency["predicted"], latency["measured"]),
+        ("lanes", cycles["lanes"], None),
+        ("lanes busy", _percent(cycles["busy"]), None),
+    ]
 
-    def of_first(layer: Mapping[str, Any], end: str, how: str) -> int | None:
-        found = (layer[end] or {}).get(how)
-        return found[0] if found else None
+    def ends(layer: Mapping[str, Any]) -> list[int | None]:
+        parts = [layer[end] or fill({}, _PAIR, "") for end in ("first", "last")]
+        return [part[how][0] if part[how] else None for part in parts for how in _PAIR]
 
     rows = [
         (
             _code(layer["name"]),
-            *(of_first(layer, e, how) for e in ("first", "last") for how in ("predicted", "measured")),
+            *ends(layer),
             layer["predicted"],
             layer["measured"],
             "yes" if as_predicted(layer) else "**NO**",
         )
         for layer in cycles["layers"]
     ]
-    text = "\n\nFirst and last output transfer of the first sample, counted from its first input "
-    text += "transfer, and the cycles from one to the other. *Equal* says whether this holds for every "
-    text += "sample measured.\n\n"
-    head = "<Layer >First_predicted >measured >Last_predicted >measured >Cycles_predicted >measured <Equal"
-    return top + text + table(head, rows)
+    text = (
+        "First and last output transfer of the first sample, counted from its first input "
+        "transfer, and the cycles from one to the other. *Equal* speaks of every sample recorded."
+    )
+    head = "<Layer >First_predicted >measured >Last_predicted >measured "
+    head += ">Cycles_predicted >measured <Equal"
+    return "\n\n".join([table("<Quantity >Predicted >Measured", totals), text, table(head, rows)])
 
 
 def _resources(used: dict[str, Any]) -> str:
-    total = used["total"] or {}
-    rows = [
-        (
-            _code(name),
-            *((cells or {}).get(key) for key in CELLS),
-            ", ".join(f"{_code(k)} {_count(n)}" for k, n in used["multipliers"].get(name, {}).items()),
-        )
-        for name, cells in used["modules"].items()
-    ]
-    rows.append(("**total**", *(total.get(key) for key in CELLS), ""))
-    board = used["board"] or {}
-    budget = board.get("budget")
-    if budget:
-        shares = [_percent(total[k] / budget[k]) if total.get(k) is not None and budget[k] else None for k in CELLS]
-        rows.append((f"budget of {_text(board['name'])}", *(budget[key] for key in CELLS), ""))
+    total, board = used["total"] or {}, used["board"] or {}
+    rows: list[tuple[Any, ...]] = []
+    for name in dict.fromkeys([*used["modules"], *used["multipliers"]]):
+        cells = used["modules"].get(name) or {}
+        found = used["multipliers"].get(name, {}).items()
+        multipliers = ", ".join(f"{_code(kind)} {_count(count)}" for kind, count in found)
+        rows.append((_code(name), *map(cells.get, CELLS), multipliers))
+    rows.append(("**total**", *map(total.get, CELLS), ""))
+    if budget := board.get("budget"):
+        shares = [_percent((total.get(k) or 0) / budget[k]) if budget[k] else None for k in CELLS]
+        rows.append((f"budget of {_text(board['name'])}", *map(budget.get, CELLS), ""))
         rows.append(("utilisation", *shares, ""))
     nouns = " ".join(f">{noun.replace(' ', '_')}" for noun in CELLS.values())
     return table(f"<Module {nouns} <Multipliers_before_mapping", rows)
@@ -405,17 +406,16 @@ def _resources(used: dict[str, Any]) -> str:
 def _fmax(fmax: dict[str, Any] | None) -> str:
     if fmax is None:
         return "Fmax: not placed."
-    seeds = f"{len(fmax['seeds'])} seeds"
-    return f"Fmax: median {_count(fmax['median'])} MHz, {_count(fmax['low'])}..{_count(fmax['high'])} MHz over {seeds}."
+    median, low, high = (_count(fmax[key]) for key in ("median", "low", "high"))
+    return f"Fmax: median {median} MHz, {low}..{high} MHz over {len(fmax['seeds'])} seeds."
 
 
 def _memory(bits: dict[str, Any]) -> str:
     if not bits:
         return "Not known."
-    known = {name: size or 0 for name, size in bits.items()}
-    total = sum(known.values())
+    total = sum(size or 0 for size in bits.values())
     rows: list[tuple[Any, ...]] = [
-        (_code(name), size, _percent(size / total if total else 0)) for name, size in known.items()
+        (_code(name), size, _percent((size or 0) / max(1, total))) for name, size in bits.items()
     ]
     return table("<Station >Memory_[bit] >Share", [*rows, ("**total**", total, "")])
 
@@ -423,21 +423,29 @@ def _memory(bits: dict[str, Any]) -> str:
 def _firing(rates: dict[str, Any]) -> str:
     if not rates:
         return "Not measured."
-    rows = [(_code(name), _percent(rate), "" if rate is None else flag(rate)) for name, rate in rates.items()]
-    odd = [f"{row[0]} is {row[2]}" for row in rows if row[2]]
-    text = f"Silent is below {_percent(pictures.SILENT)}, saturated above {_percent(pictures.SATURATED)}: "
-    return table("<Layer >Spikes_per_neuron_and_step <Remark", rows) + f"\n\n{text}{', '.join(odd) or 'none'}."
+    rows = [(_code(name), _percent(rate), flag(rate or 0)) for name, rate in rates.items()]
+    odd = ", ".join(f"{name} is {remark}" for name, _, remark in rows if remark) or "none"
+    text = f"Silent is below {_percent(SILENT)}, saturated above {_percent(SATURATED)}: {odd}."
+    return table("<Layer >Spikes_per_neuron_and_step <Remark", rows) + f"\n\n{text}"
 
 
 def _reproduce(run: Run) -> str:
-    commands = (
-        f"spikewright demo {run.config} --run again    # everything, from training on\n"
-        "spikewright generate export --out verilog     # or from the export of this run:\n"
-        "spikewright simulate --help\nspikewright synthesize --help"
+    versions = ((_code(tool), _text(version)) for tool, version in run.results["versions"].items())
+    seconds = ((_text(stage), value) for stage, value in run.results["seconds"].items())
+    commands = f"""```sh
+spikewright demo {run.config} --run again    # everything, from training on
+spikewright generate export --out verilog    # or from the export of this run,
+spikewright simulate --help                  # stage by stage
+spikewright synthesize --help
+```"""
+    return "\n\n".join(
+        [
+            commands,
+            f"SHA-256 of the export's manifest: `{run.sha256}`",
+            table("<Tool <Version", versions),
+            table("<Stage >Seconds", seconds),
+        ]
     )
-    versions = table("<Tool <Version", ((_code(k), _text(v)) for k, v in run.results["versions"].items()))
-    seconds = table("<Stage >Seconds", ((_text(k), v) for k, v in run.results["seconds"].items()))
-    return f"```sh\n{commands}\n```\n\nSHA-256 of the export: `{run.sha256}`\n\n{versions}\n\n{seconds}"
 
 
 def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
@@ -459,7 +467,9 @@ def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
     titles = [column[1:].replace("_", " ") for column in columns]
     sides = [":--" if column[0] == "<" else "--:" for column in columns]
     lines = [f"| {' | '.join(titles)} |", f"|{'|'.join(sides)}|"]
-    lines += [f"| {' | '.join(cell if isinstance(cell, str) else _count(cell) for cell in row)} |" for row in rows]
+    for row in rows:
+        cells = (cell if isinstance(cell, str) else _count(cell) for cell in row)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
