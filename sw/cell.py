@@ -123,13 +123,14 @@ class Cell(nn.Module):
         self, sums: torch.Tensor, factor: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (mean, variance) of ``factor * sums`` over the batch; move the running ones."""
-        variance, mean = torch.var_mean(sums, (0, 2, 3), correction=0)
-        mean, variance = mean.double() * factor, variance.double() * factor**2
+        count = sums.numel() // sums.shape[1]
+        mean = sums.sum((2, 3)).double().sum(0) / count
+        variance = ((sums * sums).sum((2, 3)).double().sum(0) / count - mean**2).clamp(min=0)
+        mean, variance = mean * factor, variance * factor**2
         norm = self.norm
         assert norm.running_mean is not None
         assert norm.running_var is not None
         assert norm.momentum is not None
-        count = sums.numel() // sums.shape[1]
         with torch.no_grad():
             unbiased = variance * (count / max(count - 1, 1))
             norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
@@ -193,12 +194,13 @@ def integer_lif(
     """
     dtype = exact.dtype_for(bound)
     one = float(1 << lif.integer.frac_bits)
-    shape = (-1, 1, 1)
-    currents = sums.to(dtype) * one + folded.bias.to(dtype).view(shape)
-    currents = currents.expand(steps, *currents.shape[1:])
-    spikes = lif(
-        currents, folded.threshold.to(dtype).view(shape), folded.unit.to(dtype).view(shape)
+    # Constants as whole maps: broadcasting over small maps would cost most of the time.
+    threshold, bias, unit = (
+        constants.to(dtype).view(-1, 1, 1).expand(sums.shape[2:]).contiguous()
+        for constants in (folded.threshold, folded.bias, folded.unit)
     )
+    currents = sums.to(dtype) * one + bias
+    spikes = lif(currents.expand(steps, *currents.shape[1:]), threshold, unit)
     return spikes.to(torch.float32)
 
 

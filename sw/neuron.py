@@ -52,7 +52,7 @@ class StraightOps:
     """Operations on float tensors that hold integers; gradients pass straight through.
 
     ``fires`` gives no gradient: the reset is detached, as SpikingJelly's ``detach_reset`` does, and
-    :class:`LIF` applies the surrogate gradient to the membranes of all steps at once.
+    the surrogate gradient is applied to the membranes of all steps at once.
     """
 
     def floor_shift(self, x: Any, k: int) -> Any:
@@ -68,6 +68,69 @@ class StraightOps:
 
 TORCH = TorchOps()
 STRAIGHT = StraightOps()
+
+
+class _Sequence(torch.autograd.Function):
+    """All steps of :meth:`ir.neuron.Neuron.step` at once, (spikes, membranes).
+
+    The gradient is the one that automatic differentiation finds through :data:`STRAIGHT` and the
+    surrogate function, without keeping the tensors of every operation; a test compares them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        currents: torch.Tensor,
+        threshold: torch.Tensor,
+        unit: torch.Tensor,
+        integer: Neuron,
+        alpha: float,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        v = torch.full_like(currents[0], integer.initial)
+        spikes, membranes = torch.empty_like(currents), torch.empty_like(currents)
+        for t, i in enumerate(currents.unbind(0)):
+            membranes[t], spikes[t], v = integer.step(v, i, threshold, STRAIGHT)
+        ctx.save_for_backward(spikes, membranes, threshold, unit)
+        ctx.integer, ctx.alpha = integer, alpha
+        ctx.mark_non_differentiable(membranes)
+        return spikes, membranes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        spikes, membranes, threshold, unit = ctx.saved_tensors
+        integer: Neuron = ctx.integer
+        fraction = 0.5**integer.frac_bits
+        distance = membranes - threshold
+        if integer.fire == ">":
+            distance -= 1
+        (of_distance, *_) = surrogate.atan_backward(
+            grads[0], distance * (unit * fraction), ctx.alpha
+        )
+        of_unit = distance.mul_(of_distance).mul_(fraction)
+        of_membrane = of_distance * (unit * fraction)
+        of_threshold = -of_membrane
+        of_currents = torch.empty_like(membranes)
+        keeps_current, keeps_v = {
+            "half": (0.5, 0.5),
+            "shift": (1.0, 1 - 0.5**integer.leak_shift),
+            "none": (1.0, 1.0),
+        }[integer.charge]
+        of_v = torch.zeros_like(membranes[0])
+        for t in reversed(range(len(membranes))):
+            if integer.reset == "zero":
+                of_v = of_v * (1 - spikes[t])
+            elif integer.reset == "subtract":
+                of_threshold[t] -= of_v * spikes[t]
+            of_v = of_v + of_membrane[t]
+            torch.mul(of_v, keeps_current, out=of_currents[t])
+            of_v = of_v * keeps_v
+        return (
+            of_currents,
+            of_threshold.sum_to_size(threshold.shape),
+            of_unit.sum_to_size(unit.shape),
+            None,
+            None,
+        )
 
 
 class LIF(neuron.LIFNode):
@@ -119,13 +182,7 @@ class LIF(neuron.LIFNode):
         """
         if threshold is None or unit is None:
             return super().multi_step_forward(x_seq)
-        v = torch.full_like(x_seq[0], self.integer.initial)
-        membranes = []
-        for i in x_seq.unbind(0):
-            h, _, v = self.integer.step(v, i, threshold, STRAIGHT)
-            membranes.append(h)
-        stacked = torch.stack(membranes)
-        self.membranes = stacked.detach()
-        # The surrogate fires on >= 0; integers exceed a threshold when they reach the next one.
-        distance = stacked - (threshold if self.integer.fire == ">=" else threshold + 1)
-        return self.surrogate_function(distance * (unit * 0.5**self.integer.frac_bits))
+        spikes, self.membranes = _Sequence.apply(
+            x_seq, threshold, unit, self.integer, self.surrogate_function.alpha
+        )
+        return spikes

@@ -110,6 +110,32 @@ def test_gradient_equals_the_float_neurons():
     torch.testing.assert_close(right.grad, left.grad, atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.parametrize("charge, fire, reset", list(itertools.product(CHARGES, FIRES, RESETS)))
+def test_gradient_is_that_of_automatic_differentiation(charge, fire, reset):
+    neuron = Neuron(charge, fire, reset, leak_shift=2, frac_bits=3, membrane_bits=10, initial=5)
+    start = torch.from_numpy(currents_for(neuron)).double()[:, None, :, None]
+    lif = LIF(neuron)
+    grads = []
+    weight = torch.randn(start.shape, generator=torch.Generator().manual_seed(0)).double()
+    for fused in (True, False):
+        currents = start.clone().requires_grad_()
+        threshold = torch.full((start.shape[2], 1), 90.0).double().requires_grad_()
+        unit = torch.full((start.shape[2], 1), 0.1).double().requires_grad_()
+        if fused:
+            spikes = lif(currents, threshold, unit)
+        else:
+            rows = run(
+                neuron, currents, threshold, STRAIGHT, torch.full_like(start[0], neuron.initial)
+            )
+            distance = torch.stack([row[0] for row in rows]) - threshold - int(fire == ">")
+            spikes = lif.surrogate_function(distance * unit / 2**neuron.frac_bits)
+        (spikes * weight).sum().backward()
+        grads.append((spikes.detach(), currents.grad, threshold.grad, unit.grad))
+    for left, right in zip(*grads, strict=True):
+        assert left.abs().max() > 0
+        torch.testing.assert_close(left, right)
+
+
 def test_gradient_passes_saturation_and_floor():
     x = torch.tensor([[700.0, -900.0, 3.0]], requires_grad=True)
     neuron = Neuron(membrane_bits=8, frac_bits=0)
