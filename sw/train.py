@@ -18,7 +18,7 @@ from torch.nn import functional
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
 from sw import checkpoint, data, export, golden
-from sw.augment import shift
+from sw.augment import slant
 from sw.cell import MODES
 from sw.config import Config
 from sw.spikformer import Spikformer
@@ -28,7 +28,7 @@ LOG = "log.jsonl"
 VERSION = 1
 
 # Learning rate of each phase, relative to the run file's.
-_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.1}
+_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.05}
 
 
 def train(
@@ -149,7 +149,7 @@ class Training:
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            logits = self.model(shift(self.images[part], generator))
+            logits = self.model(slant(self.images[part], generator))
             loss = functional.cross_entropy(logits, self.labels[part])
             self.optimizer.zero_grad()
             loss.backward()

@@ -9,7 +9,6 @@ import torch
 
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data, export, golden
-from sw.augment import shift
 from sw.train import compare, train
 
 
@@ -123,16 +122,3 @@ def test_comparison_counts_spikes_only():
     left = {"a.lif": np.zeros((2, 3)), "a.conv": np.zeros(4), "block.0.q_lif": np.ones(5)}
     right = {"a.lif": np.eye(2, 3), "a.conv": np.ones(4), "block.0.q_lif": np.ones(5)}
     assert compare(left, right) == {"differing": 2, "total": 11}
-
-
-def test_shift_moves_by_one_pixel_in_every_direction():
-    image = torch.zeros(1, 2, 5, 5, dtype=torch.uint8)
-    image[0, 0, 2, 2] = 9
-    image[0, 1, 4, 4] = 7
-    moved = shift(image.expand(400, -1, -1, -1), torch.Generator().manual_seed(0))
-    assert moved.shape == (400, 2, 5, 5)
-    places = {tuple(place) for place in torch.nonzero(moved[:, 0])[:, 1:].tolist()}
-    assert places == {(y, x) for y in (1, 2, 3) for x in (1, 2, 3)}
-    assert (moved[:, 0].sum((1, 2)) == 9).all()
-    kept = moved[:, 1].amax((1, 2)) == 7
-    assert 0 < kept.sum() < 400
