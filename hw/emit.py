@@ -21,6 +21,7 @@ from ir import plan as plans
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.image import Image, images
+from ir.manifest import listing
 from ir.network import Network
 from ir.store import Export, encode
 from ir.strict import dump_json, new_directory
@@ -174,13 +175,7 @@ def manifest(
             for name in probes
         ],
         "stations": [_station(station, contents) for station in plan.stations],
-        "files": {
-            name: {
-                "sha256": hashlib.sha256(text.encode()).hexdigest(),
-                "bytes": len(text.encode()),
-            }
-            for name, text in files.items()
-        },
+        "files": listing({name: text.encode() for name, text in files.items()}),
     }
 
 

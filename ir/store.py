@@ -26,6 +26,7 @@ from safetensors.numpy import save as save_arrays
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.layers import KINDS, LIF, Attention, Input, Layer, MaxPool, Readout, Synapse
+from ir.manifest import listing
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
@@ -72,11 +73,10 @@ def save(path: Path, network: Network, hardware: Hardware, samples: Samples | No
     if samples is not None:
         _check_samples(export)
     files = encode(export)
-    manifest = {name: _digest(data) for name, data in files.items()}
     with new_directory(path) as directory:
         for name, data in files.items():
             (directory / name).write_bytes(data)
-        (directory / "manifest.json").write_text(dump_json({"files": manifest}))
+        (directory / "manifest.json").write_text(dump_json({"files": listing(files)}))
 
 
 def encode(export: Export) -> dict[str, bytes]:
@@ -179,10 +179,6 @@ def digest(path: Path) -> str:
     return hashlib.sha256(read_text(Path(path) / "manifest.json").encode()).hexdigest()
 
 
-def _digest(data: bytes) -> dict[str, str | int]:
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
 def _read(path: Path, check: bool) -> dict[str, bytes]:
     if not path.is_dir():
         raise SpikewrightError(f"Export {path} is not a directory.")
@@ -201,7 +197,7 @@ def _read(path: Path, check: bool) -> dict[str, bytes]:
     for name, entry in listed.items():
         _require_file(path, name, MAX_TEXT_BYTES if name.endswith("json") else MAX_ARRAY_BYTES)
         files[name] = (path / name).read_bytes()
-        if check and entry != _digest(files[name]):
+        if check and entry != listing({name: files[name]})[name]:
             raise SpikewrightError(f"File {name} in {path} does not match its checksum.")
     return files
 

@@ -122,13 +122,15 @@ def synthesize(
     json: AsJson = False,
 ) -> None:
     """Count LUTs, flip-flops, block RAM and DSPs per module with Yosys."""
+    from boards import load
     from spikewright.screen import progress, show
 
+    chosen = load(board)
     loaded = stages.load_export(path, lanes, widths)
     with progress() as tell:
         stages.generate(loaded, stages.make_plan(loaded), out / "verilog")
         found = stages.synthesize(
-            out / "verilog", out, board=board, place=place, seeds=seeds, tell=tell
+            out / "verilog", out, board=chosen, place=place, seeds=seeds, tell=tell
         )
     show(found, json)
 
@@ -156,12 +158,14 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Run everything: train, export, generate, simulate, synthesize, report."""
+    from boards import load as load_board
     from ir.strict import dump_json, write_text
     from spikewright.screen import out as screen
     from spikewright.screen import progress, show, summary, working
     from sw.config import load, override
 
     settings = override(load(config), _changes(change))
+    board = load_board(settings.synthesis.board)
     seconds: dict[str, float] = {}
     begin = time.monotonic()
 
@@ -193,7 +197,6 @@ def demo(
             tell=tell,
         )["cosim"]
         lap("simulate")
-        board = settings.synthesis.board
         stages.synthesize(run / "verilog", run / "synthesis", board=board, tell=tell)
         lap("synthesize")
     write_text(run / "seconds.json", dump_json(seconds))

@@ -40,7 +40,7 @@ def progress() -> Iterator[Tell]:
         tasks: dict[str, Any] = {}
 
         def tell(stage: str, done: int, total: int) -> None:
-            if stage not in tasks or bars.tasks[tasks[stage]].finished and done < total:
+            if stage not in tasks or (bars.tasks[tasks[stage]].finished and done < total):
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 

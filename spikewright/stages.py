@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ir.errors import SpikewrightError
 
 if TYPE_CHECKING:
+    from boards import Board
     from ir.plan import Plan
     from ir.store import Export
 
@@ -139,19 +140,18 @@ def synthesize(
     verilog: Path,
     out: Path,
     *,
-    board: str = "ulx3s-85f",
+    board: Board,
     place: bool = False,
     seeds: int = 3,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Count the cells of a generated design; write ``OUT/synthesis.json``."""
-    from boards import load
     from ir.strict import dump_json, write_text
     from sim.synthesis import synthesize as run_synthesis
 
     found = run_synthesis(
         verilog,
-        load(board),
+        board,
         cache() / "netlists",
         seeds=seeds if place else 0,
         progress=tell,

@@ -19,8 +19,10 @@ from ir.neuron import Neuron
 from ir.planner import build
 from ir.schedule import schedule
 from ir.scheme import Scheme
-from sim import report as sim_report
-from sim.report import read_run, table, write_report
+from sim import page as sim_page
+from sim.page import table
+from sim.record import read_run
+from sim.report import write_report
 
 PICTURES = {"raster", "training", "weights", "cycles", "resources_ecp5", "firing"}
 IMAGES = 6
@@ -160,7 +162,7 @@ def text(run):
     """Return the page without drawing pictures, which takes seconds."""
     folder, results = run
     (folder / "results.json").write_text(json.dumps(results))
-    return sim_report.page(read_run(folder), {})
+    return sim_page.page(read_run(folder), {})
 
 
 def row(page, first):
