@@ -59,31 +59,31 @@ def tiny() -> Network:
 
 
 @pytest.fixture(scope="module")
-def emitted(tmp_path_factory):
-    """Return (folder, network, plan, images); widths allow any image of weights."""
+def emitted(tmp_path_factory, builds):
+    """Return (folder, network, plan, images, builds); widths allow any image of weights."""
     folder = tmp_path_factory.mktemp("tiny")
     network = tiny()
     plan = fit(build(network, Hardware(16, 2, widths="format")))
     emit(network, plan, folder / "verilog", probes=tuple(plan.probes))
     images = np.random.default_rng(6).integers(0, 16, (10, 1, 4, 4))
-    return folder, network, plan, images
+    return folder, network, plan, images, builds
 
 
 def run(emitted, verilog="verilog", **options):
-    folder, network, plan, images = emitted
+    folder, network, plan, images, builds = emitted
     return cosimulate(
         folder / verilog,
         plan,
         network,
         images,
-        build_dir=folder / "builds",
+        build_dir=builds,
         schedule=schedule(plan, 5),
         **options,
     )
 
 
 def test_every_value_and_every_cycle(emitted):
-    _, network, _, images = emitted
+    _, network, _, images, _ = emitted
     result = run(emitted)
     trace = golden.run(network, images)
     assert result.first_difference is None
@@ -109,7 +109,7 @@ def test_stalls(emitted, gaps, stalls):
 
 
 def test_flipped_image_is_seen_and_equals_the_flipped_network(emitted):
-    folder, network, plan, images = emitted
+    folder, network, plan, *_ = emitted
     shutil.copytree(folder / "verilog", folder / "flipped", dirs_exist_ok=True)
     name, contents = next(
         (name, found) for name, found in image.images(network, plan).items() if name == "conv"

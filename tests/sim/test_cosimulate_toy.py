@@ -44,11 +44,6 @@ PLAN = Plan(1, STATIONS, SOURCE, SINK)
 IMAGES = np.random.default_rng(0).integers(0, 16, (9, 2, 2, 2))
 
 
-@pytest.fixture(scope="session")
-def builds(tmp_path_factory):
-    return tmp_path_factory.mktemp("builds")
-
-
 @pytest.fixture
 def toy(tmp_path):
     folder = tmp_path / "verilog"
