@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +168,7 @@ def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:
     loaded : dict
         Image by station name, for every station that has one; codes may be damaged.
     """
-    arrays: dict[str, dict[str, np.ndarray]] = {}
+    arrays: dict[str, dict[str, Any]] = {}
     for station in plan.stations:
         shape = layout(station)
         if shape is None:
@@ -196,7 +197,8 @@ def _rows(network: Network, station: Station) -> np.ndarray:
     if isinstance(station, Classify):
         assert isinstance(layer, Readout)
         return layer.bias
-    assert isinstance(layer, (Synapse, Readout)) and isinstance(station, SynapseStation)
+    assert isinstance(layer, (Synapse, Readout))
+    assert isinstance(station, SynapseStation)
     codes = layer.scheme.encode(layer.weight)
     taps = codes.reshape(*codes.shape[:2], -1)  # (out, in, ky kx)
     out, channels, count = taps.shape

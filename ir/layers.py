@@ -1,8 +1,8 @@
 """Layers of the integer network: frozen descriptions that know their shapes and ranges.
 
-Data between layers are integers of shape (steps, positions, channels); positions run row by row over
-a height x width map (tokens are the positions of a small map). ``steps`` is 1 on a *static* edge
-(an image that does not change in time, and the currents it causes) and T elsewhere.
+Data between layers are integers of shape (steps, positions, channels); positions run row by row
+over a height x width map (tokens are the positions of a small map). ``steps`` is 1 on a *static*
+edge (an image that does not change in time, and the currents it causes) and T elsewhere.
 """
 
 from __future__ import annotations
@@ -304,8 +304,8 @@ def map_size(
     """
     if kernel < 1 or stride < 1 or padding < 0 or 2 * padding >= kernel:
         raise layer.refuse(
-            f"has kernel {kernel}, stride {stride}, padding {padding}; allowed are kernel and stride "
-            f"of at least 1 and 0 <= 2 * padding < kernel"
+            f"has kernel {kernel}, stride {stride}, padding {padding}; allowed are kernel and "
+            f"stride of at least 1 and 0 <= 2 * padding < kernel"
         )
     height = (source.height + 2 * padding - kernel) // stride + 1
     width = (source.width + 2 * padding - kernel) // stride + 1

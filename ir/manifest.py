@@ -1,4 +1,4 @@
-"""Checksums of a directory: ``manifest.json`` lists SHA-256 and size of each file that was written."""
+"""Checksums of a directory: ``manifest.json`` lists SHA-256 and size of each file."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def verify(directory: Path) -> None:
     Raises
     ------
     SpikewrightError
-        If the manifest is damaged, names a file outside the directory, or a file is missing, a link,
-        or differs from its checksum.
+        If the manifest is damaged, names a file outside the directory, or a file is missing, a
+        link, or differs from its checksum.
     """
     files = parse_json(read_text(directory / NAME), f"{directory / NAME}").get("files")
     if not isinstance(files, dict) or not files:

@@ -49,8 +49,8 @@ class Network:
         for layer in self.layers:
             if len(layer.name) > 64 or not _LAYER_NAME.fullmatch(layer.name):
                 raise SpikewrightError(
-                    f"Layer name {layer.name!r:.80} is illegal; allowed are lower-case words of letters, "
-                    f"digits and underscores, joined by dots, up to 64 characters."
+                    f"Layer name {layer.name!r:.80} is illegal; allowed are lower-case words of "
+                    f"letters, digits and underscores, joined by dots, up to 64 characters."
                 )
         for kind, allowed in (("input", 1), ("readout", 1)):
             found = sum(layer.kind == kind for layer in self.layers)
@@ -148,13 +148,14 @@ def _check_weights(layer: Layer) -> None:
         code_type = layer.scheme.code_type
         if not code_type.contains(layer.weight):
             raise layer.refuse(
-                f"has weights {layer.weight.min()}..{layer.weight.max()}; {layer.scheme.name} allows "
-                f"{code_type.low}..{code_type.high}"
+                f"has weights {layer.weight.min()}..{layer.weight.max()}; {layer.scheme.name} "
+                f"allows {code_type.low}..{code_type.high}"
             )
         if layer.scheme.power_of_two:
             wrong = layer.weight[~np.isin(layer.weight, layer.scheme.levels)]
             if wrong.size:
-                raise layer.refuse(f"has weight {wrong[0]}, which is no level of {layer.scheme.name}")
+                name = layer.scheme.name
+                raise layer.refuse(f"has weight {wrong[0]}, which is no level of {name}")
     if isinstance(layer, LIF):
         for noun in layer.arrays:
             if not IntType.of_width(48, signed=True).contains(getattr(layer, noun)):

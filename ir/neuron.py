@@ -56,9 +56,10 @@ class Neuron:
     """Leaky integrate-and-fire neuron on integers.
 
     With membrane potential v and current i in units of 2^-frac_bits of a weight unit:
-    charge ``half``: h = (v + i) >> 1; ``shift``: h = v - (v >> leak_shift) + i; ``none``: h = v + i.
-    h saturates at the membrane width *before* firing. Fire on ``>=`` or ``>`` a per-channel
-    threshold. Reset ``zero``: v = h (1 - spike); ``subtract``: v = h - threshold spike; ``none``: v = h.
+    charge ``half``: h = (v + i) >> 1; ``shift``: h = v - (v >> leak_shift) + i; ``none``:
+    h = v + i. h saturates at the membrane width *before* firing. Fire on ``>=`` or ``>`` a
+    per-channel threshold. Reset ``zero``: v = h (1 - spike); ``subtract``: v = h - threshold spike;
+    ``none``: v = h.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """The plan: a network and its folds as stations joined by links.
 
-A *station* is one hardware engine, a *link* one valid/ready stream between two of them. ``hw`` builds
-the stations, ``ir.schedule`` predicts their cycles; neither knows the other. Every link is in order
-``PCT``: position by position (row by row), then channel group by channel group, with all time steps
-of ``lanes`` channels in one word.
+A *station* is one hardware engine, a *link* one valid/ready stream between two of them. ``hw``
+builds the stations, ``ir.schedule`` predicts their cycles; neither knows the other. Every link is
+in order ``PCT``: position by position (row by row), then channel group by channel group, with all
+time steps of ``lanes`` channels in one word.
 
 A word packs element (lane, step) at bits ``(lane * steps + step) * type.width`` upwards, two's
 complement; lane 0 is the lowest channel of the group.
@@ -199,7 +199,7 @@ class Window(Station):
 
 @dataclass(frozen=True)
 class Synapse(Station):
-    """``pe`` x ``simd`` x steps lanes; each position takes ``neuron_fold`` x ``synapse_fold`` words.
+    """``pe`` x ``simd`` x steps lanes; a position takes ``neuron_fold`` x ``synapse_fold`` words.
 
     Word ``synapse_fold`` - 1 of each run of ``synapse_fold`` words completes ``pe`` sums.
     Weight word ``nf * synapse_fold + sf`` holds the code of output ``nf * pe + p`` and lane s at
@@ -301,7 +301,7 @@ class Join(Station):
 
 @dataclass(frozen=True)
 class Attend(Station):
-    """Spiking attention q (k^T v), inputs (q, k, v) one head per word, output ``pe`` columns per word.
+    """Spiking attention q (k^T v): q, k, v one head per word, output ``pe`` columns per word.
 
     While k and v of a sample stream in, bank ``sample mod 2`` of the matrix k^T v accumulates;
     then the q words stream through it.

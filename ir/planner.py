@@ -25,9 +25,9 @@ from ir.plan import (
     Plan,
     Split,
     Station,
-    Synapse as SynapseStation,
     Window,
 )
+from ir.plan import Synapse as SynapseStation
 from ir.types import IntType
 
 
@@ -77,7 +77,8 @@ class _Builder:
                 )
                 link = self._add(layer, inputs)
             self._depart(layer, link)
-        assert source is not None and link is not None
+        assert source is not None
+        assert link is not None
         folds = {name: (fold.pe, fold.simd) for name, fold in self.folds.items()}
         return Plan(self.network.steps, tuple(self.stations), source, link, folds)
 
@@ -139,11 +140,12 @@ class _Builder:
 
     def _convert(self, link: Link, layer: str, base: str, lanes: int) -> Link:
         common = gcd(link.lanes, lanes)
+        rest = link.steps, link.type
         if link.lanes > common:
-            out = Link(f"{base}.split", link.words * link.lanes // common, common, *_shape(link)[2:])
+            out = Link(f"{base}.split", link.words * link.lanes // common, common, *rest)
             link = self._put(Split(layer, (link,), (out,)))
         if lanes > common:
-            out = Link(f"{base}.merge", link.words * common // lanes, lanes, *_shape(link)[2:])
+            out = Link(f"{base}.merge", link.words * common // lanes, lanes, *rest)
             link = self._put(Merge(layer, (link,), (out,)))
         return link
 

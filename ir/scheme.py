@@ -20,7 +20,7 @@ _BITS = {"u": range(2, 9), "pot": range(2, 5)}
 
 @dataclass(frozen=True)
 class Scheme:
-    """Quantization scheme of one layer: uniform(b), ``u2``..``u8``, or power-of-two, ``pot2``..``pot4``.
+    """Weight format of one layer: uniform(b), ``u2``..``u8``, or power-of-two, ``pot2``..``pot4``.
 
     ``u<b>`` holds the integers -(2^(b-1)-1)..2^(b-1)-1 as two's complement. ``pot<b>`` holds 0 and
     ±2^p, p = 0..2^(b-1)-2, as a sign bit above a magnitude code (0 for zero, p + 1 for 2^p).
@@ -94,7 +94,7 @@ class Scheme:
 
     @property
     def code_type(self) -> IntType:
-        """Range of :meth:`decode` over *every* code, the illegal ones of a damaged image included."""
+        """Range of :meth:`decode` over *every* code, a damaged image's illegal ones included."""
         if self.power_of_two:
             return IntType(-(1 << self.max_exponent), 1 << self.max_exponent)
         return IntType.of_width(self.bits, signed=True)

@@ -161,7 +161,8 @@ def decode(files: Mapping[str, bytes]) -> Export:
     hardware = _hardware(_Fields(top.take("hardware", dict), "hardware"))
     top.done()
     if arrays:
-        raise SpikewrightError(f"arrays.safetensors holds unknown arrays: {', '.join(map(repr, arrays)):.200}.")
+        names = ", ".join(map(repr, arrays))
+        raise SpikewrightError(f"arrays.safetensors holds unknown arrays: {names:.200}.")
     samples = None
     if "samples.safetensors" in files:
         found = _arrays(files["samples.safetensors"], "samples.safetensors")
@@ -190,8 +191,8 @@ def _read(path: Path, check: bool) -> dict[str, bytes]:
     allowed = required | {"samples.safetensors"}
     if not required <= set(listed) <= allowed:
         raise SpikewrightError(
-            f"manifest.json in {path} lists {', '.join(map(repr, sorted(listed))):.200}; required are "
-            f"{', '.join(sorted(required))}, allowed besides is samples.safetensors."
+            f"manifest.json in {path} lists {', '.join(map(repr, sorted(listed))):.200}; "
+            f"required are {', '.join(sorted(required))}, allowed besides is samples.safetensors."
         )
     files = {}
     for name, entry in listed.items():
@@ -297,7 +298,9 @@ def _layer(entry: Any, arrays: dict[str, np.ndarray]) -> Layer:
     if kind == "input":
         shape = take.take("shape", list)
         if len(shape) != 3 or not all(type(size) is int for size in shape):
-            raise SpikewrightError(f"Layer {name[:64]!r} has shape {shape!r:.80}; allowed are three sizes.")
+            raise SpikewrightError(
+                f"Layer {name[:64]!r} has shape {shape!r:.80}; allowed are three sizes."
+            )
         fields |= {"shape": tuple(shape), "high": take.take("high", int)}
     if kind in ("synapse", "readout"):
         fields["scheme"] = Scheme.parse(take.take("scheme", str))

@@ -1,4 +1,4 @@
-"""Strict doors: YAML and JSON readers that refuse what a run file never needs, and atomic writing."""
+"""Strict doors: YAML and JSON readers that refuse what nobody needs, and atomic writing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         or nesting beyond 20 levels.
     """
     try:
-        value = yaml.load(read_text(path), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        value = yaml.load(read_text(path), Loader=_StrictLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, SpikewrightError):
             raise
@@ -158,8 +158,8 @@ def new_directory(path: Path) -> Iterator[Path]:
     Raises
     ------
     SpikewrightError
-        If ``path`` exists and is not a directory that an earlier run wrote (it must be empty or hold
-        a ``manifest.json`` that lists files), or cannot be written.
+        If ``path`` exists and is not a directory that an earlier run wrote (it must be empty or
+        hold a ``manifest.json`` that lists files), or cannot be written.
     """
     if (path.exists() or path.is_symlink()) and not _ours(path):
         raise SpikewrightError(

@@ -1,8 +1,8 @@
 """When words move: one max-plus recurrence per kind of station.
 
-Times are cycles, int64, one per word of all samples in a row. A recurrence takes the cycles in which
-its input words are offered (``valid``) and those in which its output words move (a lower bound
-during iteration), and gives the cycles in which its input words move and its output words are
+Times are cycles, int64, one per word of all samples in a row. A recurrence takes the cycles in
+which its input words are offered (``valid``) and those in which its output words move (a lower
+bound during iteration), and gives the cycles in which its input words move and its output words are
 offered. docs/MICROARCHITECTURE.md states what is computed here; nothing is taken from the RTL.
 """
 
@@ -100,7 +100,7 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
 
 
 def _pipeline(registers: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
-    """Elastic pipeline: as many words as registers, each free again in the cycle its word leaves."""
+    """Elastic pipeline: a register is free again in the cycle in which its word leaves."""
     entered = ramp(np.maximum(valid, delayed(move, registers)))
     return [entered], [np.maximum(entered + registers, delayed(move, 1) + 1)]
 

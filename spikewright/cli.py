@@ -52,7 +52,7 @@ def train(
 
 @app.command(epilog=_example("spikewright export runs/digits/train --out runs/digits/export"))
 def export(
-    trained: Annotated[Path, typer.Argument(metavar="TRAINED", help="What train wrote: RUN/train.")],
+    trained: Annotated[Path, typer.Argument(metavar="TRAINED", help="RUN/train of train.")],
     out: Out,
     json: AsJson = False,
 ) -> None:
@@ -110,7 +110,7 @@ def simulate(
     _verdict(found["cosim"])
 
 
-@app.command(epilog=_example("spikewright synthesize runs/digits/export --out runs/digits/synthesis"))
+@app.command(epilog=_example("spikewright synthesize runs/digits/export --out runs/synthesis"))
 def synthesize(
     path: ExportPath,
     out: Out,
