@@ -20,10 +20,10 @@ def smallest(station: Station) -> int:
 def fit(plan: Plan, samples: int = SAMPLES) -> Plan:
     """Return the plan with each buffer and window, in order, at its smallest size.
 
-    A size is accepted if the interval of back-to-back samples stays what it was with the most generous
-    sizes. One word less in any of them would deadlock or lengthen the interval. ``samples`` is
-    doubled until four times as many show the same interval: buffers that hold several samples hide
-    for that long what they cost.
+    A size is accepted if the interval of back-to-back samples stays what it was with the most
+    generous sizes. One word less in any of them would deadlock or lengthen the interval.
+    ``samples`` is doubled until four times as many show the same interval: buffers that hold
+    several samples hide for that long what they cost.
 
     Raises
     ------
