@@ -59,9 +59,7 @@ def _format(layer: Layer) -> str:
     return f" {scheme.name}" if scheme else ""
 
 
-def _station(
-    station: plans.Station, layer: Layer, contents: Mapping[str, Image]
-) -> Iterator[str]:
+def _station(station: plans.Station, layer: Layer, contents: Mapping[str, Image]) -> Iterator[str]:
     yield f"Layer {layer.name} ({layer.kind}{_format(layer)}): {station.kind} {station.name}"
     for noun, links in (("in ", station.inputs), ("out", station.outputs)):
         for link in links:

@@ -73,16 +73,16 @@ def emit(
         If ``out`` holds something else, a probe is unknown, or Yosys fails.
     """
     check(plan, probes)
-    contents = images(network, plan)
-    digest = network_digest(network)
-    text = verilog(Accelerator(plan, contents, probes))
-    files = {
-        f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
-        f"{ROM_NAME}.v": ROM_SOURCE,
-        **{f"images/{image.name}": image.text() for image in contents.values()},
-    }
-    described = manifest(plan, contents, digest, probes, files)
     with new_directory(Path(out)) as directory:
+        contents = images(network, plan)
+        digest = network_digest(network)
+        text = verilog(Accelerator(plan, contents, probes))
+        files = {
+            f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
+            f"{ROM_NAME}.v": ROM_SOURCE,
+            **{f"images/{image.name}": image.text() for image in contents.values()},
+        }
+        described = manifest(plan, contents, digest, probes, files)
         (directory / "images").mkdir()
         for name, content in files.items():
             (directory / name).write_text(content)

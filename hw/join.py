@@ -49,7 +49,5 @@ class Join(Engine):
                 strict=True,
             )
             for total, left, right in parts:
-                m.d.sync += [
-                    t.eq(x + y) for t, x, y in zip(total, left, right, strict=True)
-                ]
+                m.d.sync += [t.eq(x + y) for t, x, y in zip(total, left, right, strict=True)]
         return m

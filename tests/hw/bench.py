@@ -27,11 +27,13 @@ def run(
     stall_o: Sequence[int] = (0,),
     patience: int = 2000,
     watch: Sequence[Any] = (),
+    linger: int = 0,
 ) -> Traffic:
     """Feed every input of ``dut`` and collect ``counts`` words from every output.
 
     A source offers its next word where its pattern holds 0 and keeps offering it until it is
-    taken; a sink is ready where its pattern holds 0.
+    taken; a sink is ready where its pattern holds 0. After the last output word, ``linger`` more
+    cycles run.
 
     Raises
     ------
@@ -43,8 +45,11 @@ def run(
 
     async def bench(ctx: Any) -> None:
         offered = [False] * len(inputs)
-        quiet = cycle = 0
-        while any(len(w) < n for w, n in zip(traffic.words, counts, strict=True)):
+        quiet = cycle = extra = 0
+        while True:
+            extra += all(len(w) >= n for w, n in zip(traffic.words, counts, strict=True))
+            if extra > linger:
+                break
             for k, port in enumerate(inputs):
                 sent = len(traffic.taken[k])
                 go = not stall_i[(cycle + k) % len(stall_i)]
@@ -63,7 +68,8 @@ def run(
             )
             ready, rest = sampled[2 : 2 + len(inputs)], sampled[2 + len(inputs) :]
             count = len(outputs)
-            valid, payload, sink = rest[:count], rest[count : 2 * count], rest[2 * count : 3 * count]
+            valid, payload = rest[:count], rest[count : 2 * count]
+            sink = rest[2 * count : 3 * count]
             traffic.watched.append(rest[3 * count :])
             quiet += 1
             for k in range(len(inputs)):

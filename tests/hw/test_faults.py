@@ -56,7 +56,7 @@ def test_fault_is_found(fault: Fault, tmp_path: Path) -> None:
 
 def test_nothing_is_found_in_the_original(tmp_path: Path) -> None:
     with planted(None, tmp_path):
-        for fault in FAULTS:
+        for fault in {(f.check, repr(f.arguments), repr(f.options)): f for f in FAULTS}.values():
             perform(fault)
 
 

@@ -15,6 +15,9 @@ from ir.network import Network
 from ir.plan import Plan
 from tests.hw.bench import Traffic, pack, run, unpack
 
+LINGER = 400
+"""Cycles after the last output in which words that no window needs may still move."""
+
 
 class Whole:
     """One run over some samples.
@@ -26,7 +29,7 @@ class Whole:
     moves : dict of int64 (count, words)
         Cycle of every transfer, by layer; 0 is the first input transfer.
     counters : dict of int
-        Counters in the cycle after the last transfer.
+        Counters in the cycle of the last transfer, which they do not include.
     answers : list of (logit, label, last)
     """
 
@@ -49,7 +52,14 @@ class Whole:
         pixels = samples.astype(np.int64).reshape(count, 1, samples.shape[1], -1).swapaxes(2, 3)
         feed = [word for sample in pixels for word in pack(sample, plan.source)]
         traffic = run(
-            dut, [feed], [plan.sink.words * count], stall_i, stall_o, patience=20_000, watch=watch
+            dut,
+            [feed],
+            [plan.sink.words * count],
+            stall_i,
+            stall_o,
+            patience=20_000,
+            watch=watch,
+            linger=LINGER,
         )
         begin = traffic.taken[0][0]
         self.outputs, self.moves = {}, {}
@@ -65,7 +75,7 @@ class Whole:
             data = unpack([payload for _, payload in seen], link, channels)
             self.outputs[name] = data.reshape(link.steps, count, -1, channels).swapaxes(0, 1)
             self.moves[name] = np.array([c for c, _ in seen]).reshape(count, -1)
-        last = traffic.watched[-1][-len(COUNTERS) :]
+        last = traffic.watched[traffic.moved[0][-1]][-len(COUNTERS) :]
         self.counters = dict(zip(COUNTERS, last, strict=True))
         layout = import_module("hw.classify").layout(plan.stations[-1])
         found = [layout.from_bits(word) for word in traffic.words[0]]
@@ -77,7 +87,7 @@ class Whole:
         trace = golden(network, samples)
         for name, found in self.outputs.items():
             wanted = trace.outputs[name]
-            assert found.shape == wanted.shape and (found == wanted).all(), f"layer {name} differs"
+            assert np.array_equal(found, wanted), f"layer {name} differs"
         logits = trace.logits(network)
         assert [a[0] for a in self.answers] == logits.reshape(-1).tolist()
         assert [a[1] for a in self.answers if a[2]] == trace.labels.tolist()
