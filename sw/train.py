@@ -18,8 +18,8 @@ from torch.nn import functional
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
 from sw import checkpoint, data, export, golden
-from sw.augment import slant
-from sw.cell import MODES
+from sw.augment import sway
+from sw.cell import MODES, Cell
 from sw.config import Config
 from sw.spikformer import Spikformer
 
@@ -28,7 +28,9 @@ LOG = "log.jsonl"
 VERSION = 1
 
 # Learning rate of each phase, relative to the run file's.
-_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.05}
+_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.02}
+_SMOOTHING = 0.05
+_CALIBRATION_BATCH = 256
 
 
 def train(
@@ -149,8 +151,8 @@ class Training:
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            logits = self.model(slant(self.images[part], generator))
-            loss = functional.cross_entropy(logits, self.labels[part])
+            logits = self.model(sway(self.images[part], generator))
+            loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -167,7 +169,23 @@ class Training:
             }
         )
 
+    def _calibrate(self) -> None:
+        """Replace the running statistics by those of all training images, none of them moved."""
+        norms = [part.norm for part in self.model.modules() if isinstance(part, Cell)]
+        momenta = [norm.momentum for norm in norms]
+        self.model.train()
+        with torch.no_grad():
+            count = math.ceil(len(self.images) / _CALIBRATION_BATCH)
+            for i, part in enumerate(self.images.tensor_split(count)):
+                for norm in norms:
+                    norm.momentum = 1 / (i + 1)
+                self.model(part)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
     def _finish_phase(self) -> None:
+        if self.phase == "quantized":
+            self._calibrate()
         accuracy, spikes = self.metrics["accuracy"], self.metrics["spikes"]
         images, labels = self.dataset.test_images, self.dataset.test_labels
         found = traces(self.model, self.phase, images)

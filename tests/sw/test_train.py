@@ -9,6 +9,7 @@ import torch
 
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data, export, golden
+from sw.quant import to_int
 from sw.train import compare, train
 
 
@@ -71,6 +72,20 @@ def test_killed_training_resumes_to_the_same_result(tiny, tmp_path):
     logs = [(tmp_path / name / "log.jsonl").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
     assert not list((tmp_path / "killed").glob(".*"))
+
+
+def test_statistics_are_those_of_all_unmoved_training_images(tiny, tmp_path):
+    quick = config.override(tiny, {"training.float_epochs": 0, "training.folded_epochs": 0})
+    train(quick, tmp_path / "train")
+    _, model, dataset = export.load(tmp_path / "train")
+    cell = model.tokenizer[0].cell
+    images = torch.from_numpy(dataset.train_images).float()
+    with torch.no_grad():
+        integers, scale = to_int(cell.conv.weight, cell.scheme)
+        sums = torch.nn.functional.conv2d(images, integers * scale, padding=1)
+    torch.testing.assert_close(cell.norm.running_mean, sums.mean((0, 2, 3)))
+    torch.testing.assert_close(cell.norm.running_var, sums.var((0, 2, 3)))
+    assert cell.norm.momentum == 0.1
 
 
 def test_seeds_differ(tiny, tmp_path):
