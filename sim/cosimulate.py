@@ -13,6 +13,7 @@ import numpy as np
 
 from ir import golden
 from ir.errors import SpikewrightError
+from ir.manifest import verify
 from ir.network import Network
 from ir.plan import Plan
 from ir.schedule import Schedule
@@ -135,6 +136,7 @@ def cosimulate(
     schedule: Schedule | None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
+    checksums: bool = True,
 ) -> Result:
     """Run ``images`` through the accelerator and compare everything that its probes show.
 
@@ -163,14 +165,19 @@ def cosimulate(
     progress : callable, optional
         Told (stage, done, all) with stages ``build``, ``simulate`` and ``compare``.
 
+    checksums : bool
+        Whether ``verilog_dir`` must match its manifest; False runs damaged images.
+
     Raises
     ------
     SpikewrightError
-        If images or Verilog do not fit the network, a tool fails, or the design hangs.
+        If images or Verilog do not fit the network or their checksums, a tool fails, or the design hangs.
     """
     images = network.check_images(images)
     if not len(images):
         raise SpikewrightError("Co-simulation got no images; allowed is at least 1.")
+    if checksums:
+        verify(verilog_dir)
     tell = progress or (lambda stage, done, total: None)
     tell("build", 0, 1)
     begin = time.perf_counter()

@@ -8,6 +8,7 @@ from typing import Any
 
 from boards.board import Board
 from ir.errors import SpikewrightError
+from ir.manifest import verify
 from sim.place import place, summary
 from sim.resources import count
 
@@ -46,6 +47,7 @@ def synthesize(
     """
     if not 0 <= seeds <= 64:
         raise SpikewrightError(f"Seeds are {seeds}; allowed are 0..64.")
+    verify(verilog_dir)
     counted = count(verilog_dir, build_dir=build_dir, jobs=jobs, progress=progress)
     offered = board.resources
     budget = {
