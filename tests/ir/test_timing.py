@@ -216,3 +216,28 @@ def test_delayed_leaves_the_first_words_free():
     times = np.arange(5)
     assert delayed(times, 2).tolist() == [NEVER, NEVER, 0, 1, 2]
     assert delayed(times, 9).tolist() == [NEVER] * 5
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+@pytest.mark.parametrize("tokens", [1, 2])
+@pytest.mark.parametrize("depth", [0, 1, 2, 5, 9])
+@pytest.mark.parametrize("repeats", [1, 2, 5])
+def test_attention_whose_output_is_stalled_is_predicted(chunks, tokens, depth, repeats):
+    """Accumulating runs ahead of applying until both banks are taken."""
+    source = link("source", tokens, 2)
+    forked = [link(f"to_{n}", tokens, 2) for n in "qkv"]
+    q = link("q", tokens, 2)
+    out = link("out", tokens * chunks, 2 // chunks)
+    sink = link("sink", out.words * repeats, out.lanes)
+    plan = Plan(
+        1,
+        (
+            Fork("fork", (source,), tuple(forked)),
+            Buffer("q", (forked[0],), (q,), depth),
+            Attend("out", (q, *forked[1:]), (out,), tokens, 1, 2),
+            Window("sink", (out,), (sink,), out.words, 1, 1, 1, 1, 0, repeats, "tap", 1),
+        ),
+        source,
+        sink,
+    )
+    assert compare(plan, samples=6) or depth < tokens + 1
