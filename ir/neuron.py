@@ -109,7 +109,7 @@ class Neuron:
             ("frac_bits", self.frac_bits, range(17)),
             ("membrane_bits", self.membrane_bits, range(2, 49)),
         ):
-            if given not in allowed or isinstance(given, bool):
+            if given not in allowed or type(given) not in (str, int):
                 shown = (
                     f"{allowed.start}..{allowed.stop - 1}"
                     if isinstance(allowed, range)

@@ -171,6 +171,13 @@ class Window(Station):
     order: str
     capacity: int
 
+    def __post_init__(self) -> None:
+        if self.capacity <= self.span:
+            raise SpikewrightError(
+                f"Window {self.name} has capacity {self.capacity}; allowed is more than its span of "
+                f"{self.span} pixels."
+            )
+
     @property
     def out_height(self) -> int:
         """Output rows."""

@@ -9,7 +9,18 @@ import numpy as np
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.folding import solve
-from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import (
+    LIF,
+    Add,
+    Attention,
+    Edge,
+    Input,
+    Layer,
+    MaxPool,
+    Readout,
+    Synapse,
+    map_size,
+)
 from ir.network import Network
 from ir.plan import (
     Accumulate,
@@ -186,27 +197,25 @@ class _Builder:
     ) -> Link:
         kernel, stride, padding = shape
         groups = source.channels // link.lanes
-        window = Window(
-            layer.name,
-            (link,),
-            (link,),
-            source.height,
-            source.width,
-            groups,
-            kernel,
-            stride,
-            padding,
-            repeats,
-            order,
-            0,
+        height, width = map_size(layer, source, kernel, stride, padding)
+        words = height * width * repeats * kernel**2 * groups
+        capacity = max(2 * source.positions, (kernel - 1) * (source.width + 1) + 2)
+        return self._put(
+            Window(
+                layer.name,
+                (link,),
+                (Link(f"{layer.name}.window", words, *_shape(link)[1:]),),
+                source.height,
+                source.width,
+                groups,
+                kernel,
+                stride,
+                padding,
+                repeats,
+                order,
+                capacity,
+            )
         )
-        positions = window.out_height * window.out_width
-        out = Link(
-            f"{layer.name}.window", positions * window.words_per_position, *_shape(link)[1:]
-        )
-        capacity = max(2 * source.positions, window.span + 2)
-        fields = {**window.__dict__, "outputs": (out,), "capacity": capacity}
-        return self._put(Window(**fields))
 
     def _synapse(self, layer: Synapse, link: Link, out: Link) -> Link:
         fold = self.folds[layer.name]

@@ -205,6 +205,10 @@ class Training:
         self.optimizer = self._optimizer()
 
     def _optimizer(self) -> torch.optim.AdamW:
+        # Integers that still jump would leave the frozen statistics behind.
+        for part in self.model.modules():
+            if isinstance(part, Cell):
+                part.conv.weight.requires_grad_(self.phase in ("float", "quantized"))
         kernels: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for parameter in self.model.parameters():
