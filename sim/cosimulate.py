@@ -164,14 +164,14 @@ def cosimulate(
         Cycles without any transfer after which the design counts as hung.
     progress : callable, optional
         Told (stage, done, all) with stages ``build``, ``simulate`` and ``compare``.
-
     checksums : bool
         Whether ``verilog_dir`` must match its manifest; False runs damaged images.
 
     Raises
     ------
     SpikewrightError
-        If images or Verilog do not fit the network or their checksums, a tool fails, or the design hangs.
+        If images or Verilog do not fit the network or their checksums, a tool fails, or the design
+        hangs.
     """
     images = network.check_images(images)
     if not len(images):

@@ -250,8 +250,8 @@ def _reproduce(run: Run) -> str:
     versions = ((_code(tool), _text(version)) for tool, version in run.results["versions"].items())
     seconds = ((_text(stage), value) for stage, value in run.results["seconds"].items())
     commands = f"""```sh
-spikewright demo {run.config} --run again         # everything, from training on,
-spikewright generate export --out verilog         # or stage by stage from the export of this run
+spikewright demo {run.config} --run again   # everything, from training on
+spikewright generate export --out verilog   # or stage by stage from the export of this run
 spikewright simulate export --out cosim
 spikewright synthesize export --out synthesis
 ```"""

@@ -85,6 +85,9 @@ def read_run(run: Path) -> Run:
         raise SpikewrightError(
             "File results.json belongs to another export than the one beside it."
         )
+    rates = results["firing_rates"]  # JSON sorts keys; a reader wants the order of data
+    order = [layer.name for layer in export.network.layers if layer.name in rates]
+    results["firing_rates"] = {name: rates[name] for name in [*order, *rates]}
     log, metrics = run / "train/log.jsonl", run / "train/metrics.json"
     lines = read_text(log, limit).splitlines() if log.exists() else []
     test: dict[str, Any] = {}

@@ -1,4 +1,9 @@
 """Software: models, quantizers, training, the PyTorch golden model and export.
 
-Imports nothing by itself, so that ``sw.config`` is read without loading PyTorch.
+Loads nothing heavy by itself, so that ``sw.config`` is read without loading PyTorch.
 """
+
+import logging
+
+# SpikingJelly asks for Triton, which the CPU build of PyTorch lacks; nobody here needs the warning.
+logging.getLogger("torch._library.triton").setLevel(logging.ERROR)

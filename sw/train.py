@@ -249,6 +249,7 @@ class Training:
             setattr(self, noun, state[noun])
         self.model.mode = "folded" if self.phase == "done" else self.phase
         checkpoint.restore(self.model, checkpoint.split(tensors, "model."))
+        self.optimizer = self._optimizer()
         entries: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in checkpoint.split(tensors, "optimizer.").items():
             index, key = name.split(".")
