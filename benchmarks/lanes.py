@@ -36,7 +36,8 @@ def network(scheme: Scheme, planes: int) -> Network:
     rng = np.random.default_rng(0)
 
     def synapse(name: str, source: str, out: int, into: int, form: Scheme) -> Synapse:
-        return Synapse(name, (source,), form, rng.choice(form.levels, (out, into, 1, 1)).astype("i1"))
+        weight = rng.choice(form.levels, (out, into, 1, 1)).astype(np.int8)
+        return Synapse(name, (source,), form, weight)
 
     def lif(name: str, source: str, channels: int) -> LIF:
         zero = np.zeros(channels, np.int64)
@@ -66,8 +67,9 @@ def measure(scheme: str, planes: int) -> dict[str, object]:
     folds = {"measured": Fold(PE, SIMD), "first": Fold(PE, 1)}
     plan = fit(build(found, Hardware(1 << 12, STEPS, folds, widths="format")))
     with tempfile.TemporaryDirectory() as folder:
-        emit(found, plan, Path(folder) / "verilog")
-        part = count(Path(folder) / "verilog", build_dir=Path(folder) / "netlists").parts["measured"]
+        verilog = Path(folder) / "verilog"
+        emit(found, plan, verilog)
+        part = count(verilog, build_dir=Path(folder) / "netlists").parts["measured"]
     lanes = PE * SIMD * STEPS
     return {
         "fabric": "ecp5",

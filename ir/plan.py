@@ -174,8 +174,8 @@ class Window(Station):
     def __post_init__(self) -> None:
         if self.capacity <= self.span:
             raise SpikewrightError(
-                f"Window {self.name} has capacity {self.capacity}; allowed is more than its span of "
-                f"{self.span} pixels."
+                f"Window {self.name} has capacity {self.capacity}; allowed is more than its span "
+                f"of {self.span} pixels."
             )
 
     @property
