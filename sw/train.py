@@ -22,15 +22,17 @@ from sw.augment import sway
 from sw.cell import MODES, Cell
 from sw.config import Config
 from sw.spikformer import Spikformer
+from sw.trace import compare, traces
 
 METRICS = "metrics.json"
 LOG = "log.jsonl"
 VERSION = 1
 
 # Learning rate of each phase, relative to the run file's.
-_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.02}
+_RATE = {"float": 1.0, "quantized": 0.5, "folded": 0.1}
 _SMOOTHING = 0.05
 _CALIBRATION_BATCH = 256
+_AVERAGE = 0.995
 
 
 def train(
@@ -98,7 +100,7 @@ class Training:
         self.history: list[dict[str, Any]] = []
         self.metrics: dict[str, Any] = {"accuracy": {}, "spikes": {}, "seconds": 0.0}
         self.model.mode = self.phase
-        self.optimizer = self._optimizer()
+        self.optimizer, self.average = self._optimizer(), self._parameters()
         if (directory / export.CHECKPOINT).exists():
             self._resume(directory / export.CHECKPOINT)
         write_text(directory / export.RUN_FILE, config.to_yaml())
@@ -156,6 +158,7 @@ class Training:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
+            self._follow(self.epoch * len(parts) + i)
             losses.append(float(loss.detach()) * len(part))
             hits += int((logits.argmax(1) == self.labels[part]).sum())
         seen = sum(map(len, parts))
@@ -169,8 +172,18 @@ class Training:
             }
         )
 
-    def _calibrate(self) -> None:
-        """Replace the running statistics by those of all training images, none of them moved."""
+    def _follow(self, step: int) -> None:
+        """Move the average towards the parameters after ``step``; a young one moves faster."""
+        rate = max(1 - _AVERAGE, 9 / (10 + step))
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                self.average[name].lerp_(parameter, rate)
+
+    def _settle(self) -> None:
+        """Take the averaged parameters, with the statistics of all training images, unmoved."""
+        self.model.load_state_dict(self.average, strict=False)
+        if self.phase == "folded":
+            return
         norms = [part.norm for part in self.model.modules() if isinstance(part, Cell)]
         momenta = [norm.momentum for norm in norms]
         self.model.train()
@@ -184,8 +197,7 @@ class Training:
             norm.momentum = momentum
 
     def _finish_phase(self) -> None:
-        if self.phase == "quantized":
-            self._calibrate()
+        self._settle()
         accuracy, spikes = self.metrics["accuracy"], self.metrics["spikes"]
         images, labels = self.dataset.test_images, self.dataset.test_labels
         found = traces(self.model, self.phase, images)
@@ -202,7 +214,7 @@ class Training:
         following = [*MODES, "done"][MODES.index(self.phase) + 1]
         self.phase, self.epoch = following, 0
         self.model.mode = "folded" if following == "done" else following
-        self.optimizer = self._optimizer()
+        self.optimizer, self.average = self._optimizer(), self._parameters()
 
     def _optimizer(self) -> torch.optim.AdamW:
         # Integers that still jump would leave the frozen statistics behind.
@@ -220,8 +232,12 @@ class Training:
         ]
         return torch.optim.AdamW(groups, lr=self.config.training.learning_rate)
 
+    def _parameters(self) -> dict[str, torch.Tensor]:
+        return {name: value.detach().clone() for name, value in self.model.named_parameters()}
+
     def _save(self) -> None:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
         for index, entry in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": value for key, value in entry.items()}
         state = {
@@ -249,40 +265,11 @@ class Training:
             setattr(self, noun, state[noun])
         self.model.mode = "folded" if self.phase == "done" else self.phase
         checkpoint.restore(self.model, checkpoint.split(tensors, "model."))
-        self.optimizer = self._optimizer()
+        self.optimizer, self.average = self._optimizer(), checkpoint.split(tensors, "average.")
+        if self.average.keys() != self._parameters().keys():
+            raise SpikewrightError(f"Checkpoint {path} is damaged: it lacks averages.")
         entries: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in checkpoint.split(tensors, "optimizer.").items():
             index, key = name.split(".")
             entries.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
-
-
-def traces(
-    model: Spikformer, mode: str, images: np.ndarray, batch_size: int = 128
-) -> dict[str, np.ndarray]:
-    """Return the output of every layer in evaluation mode, (count, T or 1, positions, channels).
-
-    Parameters
-    ----------
-    mode : str
-        ``float``, ``quantized`` (running statistics, not rounded) or ``folded``.
-    images : uint8 (count, channels, height, width)
-    """
-    before, training = model.mode, model.training
-    model.mode = mode
-    model.eval()
-    found: list[dict[str, torch.Tensor]] = []
-    with torch.no_grad():
-        for part in torch.from_numpy(images).split(batch_size):
-            found.append({})
-            model(part, found[-1])
-    model.mode = before
-    model.train(training)
-    return {name: torch.cat([trace[name] for trace in found]).numpy() for name in found[0]}
-
-
-def compare(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> dict[str, int]:
-    """Return how many spikes of how many differ between two traces."""
-    names = [name for name in left if name.endswith("lif")]
-    differing = sum(int(np.count_nonzero(left[name] != right[name])) for name in names)
-    return {"differing": differing, "total": sum(left[name].size for name in names)}

@@ -8,7 +8,7 @@ from ir import golden as numpy_golden
 from ir import store
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data, export, golden
-from sw.train import traces
+from sw.trace import traces
 
 
 def check_equal(model, settings, images):

@@ -10,7 +10,8 @@ import torch
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data, export, golden
 from sw.quant import to_int
-from sw.train import compare, train
+from sw.trace import compare
+from sw.train import train
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +138,28 @@ def test_comparison_counts_spikes_only():
     left = {"a.lif": np.zeros((2, 3)), "a.conv": np.zeros(4), "block.0.q_lif": np.ones(5)}
     right = {"a.lif": np.eye(2, 3), "a.conv": np.ones(4), "block.0.q_lif": np.ones(5)}
     assert compare(left, right) == {"differing": 2, "total": 11}
+
+
+def test_checkpoint_without_averages_is_refused(tiny, tmp_path):
+    nothing = {f"training.{phase}_epochs": 0 for phase in ("float", "quantized", "folded")}
+    tiny = config.override(tiny, nothing)
+    train(tiny, tmp_path / "train")
+    path = tmp_path / "train" / "checkpoint.safetensors"
+    tensors, state = checkpoint.load(path)
+    kept = {name: value for name, value in tensors.items() if not name.startswith("average.")}
+    assert len(kept) < len(tensors)
+    checkpoint.save(path, kept, state)
+    with pytest.raises(SpikewrightError, match="damaged: it lacks averages"):
+        train(tiny, tmp_path / "train")
+
+
+def test_folded_phase_keeps_the_integer_weights(tiny, tmp_path):
+    short = config.override(tiny, {"training.float_epochs": 0, "training.folded_epochs": 0})
+    train(short, tmp_path / "short")
+    train(config.override(short, {"training.folded_epochs": 1}), tmp_path / "long")
+    left, right = (
+        checkpoint.load(tmp_path / name / "checkpoint.safetensors")[0] for name in ("short", "long")
+    )
+    changed = {name for name in left if name[:6] == "model." and not left[name].equal(right[name])}
+    assert "model.position.norm.weight" in changed
+    assert not {name for name in changed if "conv" in name or "running" in name}
