@@ -9,6 +9,8 @@ import pytest
 
 import boards
 from ir.errors import SpikewrightError
+from ir.manifest import listing
+from ir.strict import dump_json
 from sim.place import wrap
 from sim.synthesis import synthesize
 
@@ -19,7 +21,10 @@ BOARD = boards.load("ulx3s-85f")
 def toy(tmp_path):
     folder = tmp_path / "verilog"
     folder.mkdir()
-    (folder / "accelerator.v").write_text((Path(__file__).parent / "toy.v").read_text())
+    verilog = (Path(__file__).parent / "toy.v").read_bytes()
+    (folder / "accelerator.v").write_bytes(verilog)
+    files = listing({"accelerator.v": verilog})
+    (folder / "manifest.json").write_text(dump_json({"files": files}))
     return folder
 
 
