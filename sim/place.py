@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from boards.board import Board
+from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
 from sim.testbench import TOP, ports
-from sim.yosys import Design, run, tool, version, yosys
+from sim.yosys import Design, run, version, yosys
 
 HARNESS = "harness"
 _DEVICES = {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"}

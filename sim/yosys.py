@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hw.tool import tool
 from ir.errors import SpikewrightError
 
 _MODULE = re.compile(r"^\s*module\s+(\w+).*?^\s*endmodule[^\n]*\n?", re.DOTALL | re.MULTILINE)
@@ -101,23 +100,6 @@ class Design:
         if not file.is_file():
             raise SpikewrightError(f"Memory image {file} is missing.")
         return file
-
-
-def tool(name: str) -> str:
-    """Return the path of a command, first beside the running Python.
-
-    Raises
-    ------
-    SpikewrightError
-        If it is not installed.
-    """
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
-    if found is None:
-        raise SpikewrightError(
-            f"Command {name} is not installed; install it with: pip install {name}."
-        )
-    return found
 
 
 def version(package: str) -> str:
