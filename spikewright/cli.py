@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ir.errors import SpikewrightError
-from spikewright import stages
+from spikewright import bench, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -21,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(bench.app, name="bench")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Changes = Annotated[
