@@ -235,10 +235,8 @@ FAULTS = [
     ),
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
-    _window(
-        "padding not zero", "Mux(self._outside(m, nest, last, issue), 0, read.data)", "read.data"
-    ),
-    _window("padding on the right side only", "(at < padding) | ", ""),
+    _window("padding not zero", "Mux(outside, 0, read.data)", "read.data"),
+    Fault("window: padding on the right side only", "loops", "(at < padding) | ", "", "window"),
     _window("ring wraps one word late", "following >= words", "following > words"),
     _window(
         "rows and columns of taps swapped", "inner = [group, *taps]", "inner = [group, *taps[::-1]]"
