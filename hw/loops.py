@@ -62,12 +62,13 @@ class Walk:
 
     Attributes
     ----------
+    name : str
     last : Signal
         Per finite loop, whether it is in its last iteration.
     """
 
     def __init__(self, m: Module, nest: Sequence[Loop], go: Value, name: str = "loop") -> None:
-        self._m, self._go, self._name = m, go, name
+        self._m, self._go, self.name = m, go, name
         self.nest = [loop for loop in nest if loop.count != 1]
         self.last = Signal(len(self.nest) - 1, name=f"{name}_last")
         for depth, loop in enumerate(self.nest[:-1]):
@@ -78,7 +79,7 @@ class Walk:
 
     def hop(self, field: str, modulus: int) -> Signal:
         """Return what ``field`` grows by, modulo ``modulus``, in this cycle."""
-        hop = Signal(range(modulus), name=f"{self._name}_{field}_hop")
+        hop = Signal(range(modulus), name=f"{self.name}_{field}_hop")
         found = [step % modulus for step in steps(self.nest, field)]
         self._m.d.comb += hop.eq(found[-1])
         for depth in reversed(range(len(self.nest) - 1)):
@@ -88,12 +89,12 @@ class Walk:
 
     def outside(self, height: int, width: int, padding: int) -> Signal:
         """Add the tap's row and column; return, a cycle later, whether it lay in the padding."""
-        m, outside = self._m, Signal(name=f"{self._name}_outside")
+        m, outside = self._m, Signal(name=f"{self.name}_outside")
         if not padding:
             return outside
         beyond = []
         for field, size in (("row", height), ("column", width)):
-            at = Signal(range(size + 2 * padding), name=f"{self._name}_{field}")
+            at = Signal(range(size + 2 * padding), name=f"{self.name}_{field}")
             with m.If(self._go):
                 m.d.sync += at.eq(at + self.hop(field, 1 << len(at)))
             beyond.append((at < padding) | (at >= size + padding))

@@ -14,8 +14,11 @@ from hw.classify import Classify, layout
 from hw.join import Join
 from hw.maximum import Maximum
 from hw.neuron import Neurons
+from hw.reorder import Reorder
+from hw.serial import Serial
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
+from hw.tile import Tile
 from hw.window import Window
 from ir import plan as plans
 from ir.errors import SpikewrightError
@@ -36,6 +39,9 @@ _ENGINES: dict[str, type[Engine]] = {
     "attend": Attend,
     "accumulate": Accumulate,
     "classify": Classify,
+    "reorder": Reorder,
+    "tile": Tile,
+    "serial": Serial,
 }
 
 

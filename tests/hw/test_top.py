@@ -22,6 +22,14 @@ def test_random_networks_equal_the_golden_model(seed: int) -> None:
     Whole(network, plan, samples).check(network, samples)
 
 
+@pytest.mark.parametrize("seed", range(300, 304))
+def test_random_networks_with_tables_equal_the_golden_model(seed: int) -> None:
+    network = random_network(seed, size=4, width=4)
+    plan = build(network, random_hardware(network, seed, tables=0.7, widths="format"))
+    samples = random_images(network, seed)
+    Whole(network, plan, samples, STALLS["bursts"], STALLS["one_in_four"]).check(network, samples)
+
+
 @pytest.mark.parametrize("sink", ["one_in_four", "bursts"])
 @pytest.mark.parametrize("source", ["flowing", "mostly_stalled"])
 def test_stalls_change_nothing_but_time(source: str, sink: str) -> None:

@@ -12,8 +12,9 @@ from ir.golden import run as golden
 from ir.image import Image
 from ir.image import images as memory_images
 from ir.network import Network
+from ir.order import arrange
 from ir.plan import Plan
-from tests.hw.bench import Traffic, pack, run, unpack
+from tests.hw.bench import Traffic, fields, pack, run
 
 LINGER = 400
 """Cycles after the last output in which words that no window needs may still move."""
@@ -64,7 +65,7 @@ class Whole:
         begin = traffic.taken[0][0]
         self.outputs, self.moves = {}, {}
         for k, name in enumerate(names):
-            link, channels = plan.probes[name], network.edges[name].channels
+            link = plan.probes[name]
             seen = [
                 (cycle - begin, row[2 * k + 1])
                 for cycle, row in enumerate(traffic.watched)
@@ -72,8 +73,8 @@ class Whole:
             ]
             whole = len(seen) // link.words * link.words
             assert whole == count * link.words, f"{name}: {len(seen)} transfers"
-            data = unpack([payload for _, payload in seen], link, channels)
-            self.outputs[name] = data.reshape(link.steps, count, -1, channels).swapaxes(0, 1)
+            found = fields([payload for _, payload in seen], link)
+            self.outputs[name] = arrange(found, link, network.edges[name].positions)
             self.moves[name] = np.array([c for c, _ in seen]).reshape(count, -1)
         last = traffic.watched[traffic.moved[0][-1]][-len(COUNTERS) :]
         self.counters = dict(zip(COUNTERS, last, strict=True))
