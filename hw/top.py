@@ -15,7 +15,7 @@ from hw.join import Join
 from hw.maximum import Maximum
 from hw.neuron import Neurons
 from hw.reorder import Reorder
-from hw.serial import Serial
+from hw.stepwise import Stepwise
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
 from hw.tile import Tile
@@ -41,7 +41,7 @@ _ENGINES: dict[str, type[Engine]] = {
     "classify": Classify,
     "reorder": Reorder,
     "tile": Tile,
-    "serial": Serial,
+    "stepwise": Stepwise,
 }
 
 

@@ -41,7 +41,7 @@ from ir.plan import (
     Window,
 )
 from ir.plan import Synapse as SynapseStation
-from ir.tile import Reorder, Serial, Tile
+from ir.tile import Reorder, Stepwise, Tile
 from ir.types import IntType
 
 
@@ -350,7 +350,7 @@ class _Builder:
             return Neurons(layer.name, (link,), (out,), layer.neuron, groups, **common)
         out = self._link(layer, order=link.order)
         positions = edge.positions
-        return Serial(
+        return Stepwise(
             layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
         )
 

@@ -205,7 +205,7 @@ PARTIAL_DISTANCE = 3
 
 
 @dataclass(frozen=True)
-class Serial(Neurons):
+class Stepwise(Neurons):
     """LIF unit that takes one time step per word and keeps the membrane in between.
 
     In order ``CPT`` the parameters change after every step of every position, in order ``PCT``
@@ -216,7 +216,7 @@ class Serial(Neurons):
     positions : int
     """
 
-    kind: ClassVar[str] = "serial"
+    kind: ClassVar[str] = "stepwise"
 
     positions: int = 1
 

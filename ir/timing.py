@@ -25,7 +25,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
-from ir.tile import Reorder, Serial, Tile
+from ir.tile import Reorder, Stepwise, Tile
 
 Times = list[np.ndarray]
 NEVER = np.int64(-(1 << 40))
@@ -89,8 +89,8 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         return _reorder(valid[0], move[0], samples)
     if isinstance(station, Tile):
         return _tile(station, valid[0], move[0], samples)
-    if isinstance(station, Serial):
-        return _serial(station, valid[0], move[0])
+    if isinstance(station, Stepwise):
+        return _stepwise(station, valid[0], move[0])
     if isinstance(station, Neurons):
         return _pipeline(station.latency, valid[0], move[0])
     if isinstance(station, Classify):
@@ -183,7 +183,7 @@ def _tile(
     return [words.ravel()], [np.maximum(offered, delayed(move, 1) + 1)]
 
 
-def _serial(station: Serial, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+def _stepwise(station: Stepwise, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
     repeats = station.repeats
     (visited,), offered = _pipeline(station.latency, np.repeat(valid, repeats), move)
     return [visited[repeats - 1 :: repeats]], offered

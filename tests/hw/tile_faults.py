@@ -20,7 +20,7 @@ def _of(check: str, file: str | None = None) -> Any:
 
 
 _corner, _reorder, _turn = _of("corner"), _of("reorder"), _of("turn", "reorder")
-_tile, _serial, _steps = _of("tile"), _of("serial"), _of("steps", "stream")
+_tile, _stepwise, _steps = _of("tile"), _of("stepwise"), _of("steps", "stream")
 
 TILE_FAULTS = [
     _corner("slots ignored", "(self.write_slot if self.ratio > 1 else 0)", "0"),
@@ -44,11 +44,11 @@ TILE_FAULTS = [
     _tile("sign plane added", "if not self.station.i.type.signed:", "if True:", "u4", IntType(-2, 1)),
     _tile("lowest plane first", "value.as_unsigned()[::-1]", "value.as_unsigned()", "u4", IntType(0, 5)),
     _tile("offset of one pass only", "planes * station.synapse_fold %", "planes %"),
-    _serial("membrane lives on", "Mux(step_out == 0, station.neuron.initial, membrane)", "membrane", UNIT),
-    _serial("parameters change with every word", "with m.If(position == station.positions - 1):", "if True:", UNIT),
-    _serial("parameters in the other order", 'if station.i.order == "PCT":', 'if station.i.order != "PCT":', UNIT),
-    _serial("static word taken at once", "(last_step if station.repeats > 1 else 1)", "1", UNIT, static=True),
-    _serial("a step without a word", "with m.If(pipeline.enable[2] & pipeline.valid[1]):\n            advance", "with m.If(pipeline.enable[2]):\n            advance", UNIT, stalls=STALLED),
+    _stepwise("membrane lives on", "Mux(step_out == 0, station.neuron.initial, membrane)", "membrane", UNIT),
+    _stepwise("parameters change with every word", "with m.If(position == station.positions - 1):", "if True:", UNIT),
+    _stepwise("parameters in the other order", 'if station.i.order == "PCT":', 'if station.i.order != "PCT":', UNIT),
+    _stepwise("static word taken at once", "(last_step if station.repeats > 1 else 1)", "1", UNIT, static=True),
+    _stepwise("a step without a word", "with m.If(pipeline.enable[2] & pipeline.valid[1]):\n            advance", "with m.If(pipeline.enable[2]):\n            advance", UNIT, stalls=STALLED),
     _steps("cut by lanes", "if whole.steps == part.steps:", "if True:"),
     _steps("lanes and steps swapped", "for start in runs for lane in found", "for lane in found for start in runs"),
     _steps("steps in reverse", "runs = range(0, whole.steps, part.steps)", "runs = range(whole.steps - part.steps, -1, -part.steps)"),

@@ -151,7 +151,7 @@ def tile(
     timed(station, traffic, stalls, samples)
 
 
-def serial(
+def stepwise(
     unit: Neuron,
     order: str = "CPT",
     static: bool = False,
@@ -170,19 +170,19 @@ def serial(
     total = IntType(SMALL.low * scale - 2, SMALL.high * scale + 1)
     h, v = unit.reach(total, IntType(0, 5), time)
     field = IntType.of_width(4, signed=True)
-    station = tiles.Serial(
+    station = tiles.Stepwise(
         "o", (i,), (o,), unit, groups, field, field, total, h, v, positions=positions
     )
     rows = np.stack([threshold, bias], 1).reshape(groups, -1).tolist()
     image = Image("o", 8 * lanes, tuple(pack_fields(row, [field] * 2 * lanes) for row in rows))
-    traffic = drive(engine("serial", "Serial", station, image), [pack(x, i)], [o.words], stalls)
+    traffic = drive(engine("stepwise", "Stepwise", station, image), [pack(x, i)], [o.words], stalls)
     membrane = np.full(x.shape[1:], unit.initial, dtype=np.int64)
     wanted = []
     for t in range(time):
         arriving = (x[min(t, steps - 1)] << unit.frac_bits) + bias
         _, spike, membrane = unit.step(membrane, arriving, threshold, INTEGER)
         wanted.append(spike)
-    equal(arrange(fields(traffic.words[0], o), o, positions)[0], np.stack(wanted), "serial")
+    equal(arrange(fields(traffic.words[0], o), o, positions)[0], np.stack(wanted), "stepwise")
     timed(station, traffic, stalls, 1)
 
 

@@ -25,7 +25,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
-from ir.tile import Reorder, Serial, Tile
+from ir.tile import Reorder, Stepwise, Tile
 
 Bits = Sequence[bool]
 
@@ -368,9 +368,9 @@ class Tiling(Machine):
 
 
 class Stepping(Machine):
-    """Serial neurons: a static word is visited once per step."""
+    """Stepwise neurons: a static word is visited once per step."""
 
-    def __init__(self, station: Serial) -> None:
+    def __init__(self, station: Stepwise) -> None:
         self.repeats, self.visit, self.pipe = station.repeats, 0, Pipeline(3)
 
     def valid(self, i: Bits) -> list[bool]:
@@ -434,7 +434,7 @@ def machine(station: Station) -> Machine:
             return Turning(station)
         case Tile():
             return Tiling(station)
-        case Serial():
+        case Stepwise():
             return Stepping(station)
         case Neurons():
             return Piped(station.o.steps + 2)

@@ -26,7 +26,7 @@ from ir.planner import build
 from ir.schedule import Solver, schedule
 from ir.scheme import Scheme
 from ir.sizing import smallest, station_size
-from ir.tile import Reorder, Serial, Tile
+from ir.tile import Reorder, Stepwise, Tile
 from ir.timing import NEVER, delayed, ramp
 from ir.types import IntType
 from tests.ir.cycles import simulate
@@ -116,7 +116,7 @@ def test_random_plans_hold_every_kind_of_station():
         Window,
     }  # fmt: skip
     kinds = {type(s) for k in range(2000, 2020) for s in random_plan(k, tight=False, tables=0.7).stations}
-    assert kinds >= {Reorder, Tile, Serial}
+    assert kinds >= {Reorder, Tile, Stepwise}
 
 
 def test_digits_shaped_network_is_predicted():

@@ -11,12 +11,12 @@ from ir import tile
 from ir.image import Image
 
 
-class Serial(Engine):
+class Stepwise(Engine):
     """Spikes of ``lanes`` neurons, one time step per cycle.
 
     Parameters
     ----------
-    station : ir.tile.Serial
+    station : ir.tile.Stepwise
     image : ir.image.Image
         Thresholds and biases.
 
@@ -33,9 +33,9 @@ class Serial(Engine):
     with the last of its T steps.
     """
 
-    station: tile.Serial
+    station: tile.Stepwise
 
-    def __init__(self, station: tile.Serial, image: Image) -> None:
+    def __init__(self, station: tile.Stepwise, image: Image) -> None:
         super().__init__(station)
         self.parameters = Memory(image.width, station.groups, image.name, image.words)
 
