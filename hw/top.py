@@ -14,6 +14,7 @@ from hw.classify import Classify, layout
 from hw.join import Join
 from hw.maximum import Maximum
 from hw.neuron import Neurons
+from hw.serial import SerialNeurons
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
 from hw.window import Window
@@ -31,6 +32,7 @@ _ENGINES: dict[str, type[Engine]] = {
     "window": Window,
     "synapse": Synapse,
     "neurons": Neurons,
+    "serial_neurons": SerialNeurons,
     "maximum": Maximum,
     "join": Join,
     "attend": Attend,

@@ -34,6 +34,7 @@ from ir.plan import (
     Merge,
     Neurons,
     Plan,
+    SerialNeurons,
     Split,
     Station,
     Window,
@@ -251,8 +252,17 @@ class _Builder:
         current = sums + bias
         h, v = layer.neuron.reach(current, threshold, out.steps)
         groups = self.network.edges[layer.name].channels // out.lanes
-        return Neurons(
+        unit = SerialNeurons if self._rests(link, out.steps) else Neurons
+        return unit(
             layer.name, (link,), (out,), layer.neuron, groups, current=current, h=h, v=v, **fields
+        )
+
+    def _rests(self, link: Link, steps: int) -> bool:
+        """Return whether words of ``link`` are always at least T >= 2 cycles apart."""
+        return any(
+            isinstance(station, SynapseStation) and station.synapse_fold >= steps >= 2
+            for station in self.stations
+            if link in station.outputs
         )
 
     def _readout(self, layer: Readout, link: Link) -> Link:

@@ -20,6 +20,7 @@ from ir.plan import (
     Merge,
     Neurons,
     Plan,
+    SerialNeurons,
     Split,
     Station,
     Synapse,
@@ -171,6 +172,40 @@ class Piped(Machine):
 
     def state(self) -> object:
         return tuple(self.pipe.full)
+
+
+class Stepping(Machine):
+    """Serial neurons: a word, a current, and the spikes so far, which are the output register."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.left = 0  # currents of the word in register 1 that have not moved on
+        self.two: bool | None = None  # whether the current in register 2 is the word's last
+        self.complete = False
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.complete]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        return [self.left == 0 or (self.left == 1 and self._opens(o[0]))]
+
+    def _opens(self, o: bool) -> bool:
+        return self.two is None or not self.complete or o
+
+    def edge(self, i: Bits, o: Bits) -> None:
+        opens, enters = self._opens(o[0]), not self.complete or o[0]
+        complete = self.complete and not o[0]
+        if self.two is not None and enters:
+            complete, self.two = self.two, None
+        if opens and self.left:
+            self.two = self.left == 1
+            self.left -= 1
+        self.complete = complete
+        if i[0]:
+            self.left = self.steps
+
+    def state(self) -> object:
+        return self.left, self.two, self.complete
 
 
 class Summing(Machine):
@@ -328,6 +363,8 @@ def machine(station: Station) -> Machine:
             return Sliding(station)
         case Synapse():
             return Summing(station.synapse_fold)
+        case SerialNeurons():
+            return Stepping(station.o.steps)
         case Neurons():
             return Piped(station.o.steps + 2)
         case Join():
