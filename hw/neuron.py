@@ -92,7 +92,7 @@ class Neurons(Engine):
 
         v, spikes = Value.cast(neuron.initial), Value.cast(0)
         for t in range(steps):
-            spike, after = step(m, station, v, current[0], held, f"{t}_{lane}")
+            spike, after = advanced(m, station, v, current[0], held, f"{t}_{lane}")
             moved = [(register(unsigned(t + 1), f"spikes_{t}"), spikes[:t] | (spike << t))]
             if t < steps - 1:
                 moved.append((register(shape(station.v), f"v_{t}"), after))
@@ -107,20 +107,18 @@ class Neurons(Engine):
         return spikes
 
 
-def step(
+def advanced(
     m: Module, station: plan.Neurons, v: Value, i: Value, threshold: Value, name: str
 ) -> tuple[Value, Value]:
-    """Return (spike, membrane after reset) of one time step, combinational.
+    """Return (spike, membrane after reset) of one time step.
 
     Parameters
     ----------
     m : Module
+        Receives the signals, which end in ``name``.
     station : ir.plan.Neurons
-        Its neuron and proven ranges.
     v, i, threshold : Value
-        Membrane before the step, current with bias, threshold of the channel.
-    name : str
-        Suffix of the signals.
+        Membrane before the step, current with bias, threshold.
     """
     neuron, membrane = station.neuron, station.neuron.membrane
     h = Signal(shape(station.h), name=f"h_{name}")

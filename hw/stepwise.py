@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from hw.memory import Memory
-from hw.neuron import step
+from hw.neuron import advanced
 from hw.stream import Engine, Pipeline, advance, elements, shape
 from ir import tile
 from ir.image import Image
@@ -86,7 +86,7 @@ class Stepwise(Engine):
                 m.d.sync += [held.eq(threshold), current.eq(shifted + bias)]
             membrane = Signal(shape(station.v), name=f"v_{lane}", reset_less=True)
             before: Value = Mux(step_out == 0, station.neuron.initial, membrane)
-            spike, after = step(m, station, before, current, held, str(lane))
+            spike, after = advanced(m, station, before, current, held, str(lane))
             with m.If(pipeline.enable[2] & pipeline.valid[1]):
                 m.d.sync += [membrane.eq(after), self.o.payload[lane].eq(spike)]
         return m

@@ -15,6 +15,7 @@ from hw.join import Join
 from hw.maximum import Maximum
 from hw.neuron import Neurons
 from hw.reorder import Reorder
+from hw.serial import SerialNeurons
 from hw.stepwise import Stepwise
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
@@ -34,6 +35,7 @@ _ENGINES: dict[str, type[Engine]] = {
     "window": Window,
     "synapse": Synapse,
     "neurons": Neurons,
+    "serial_neurons": SerialNeurons,
     "maximum": Maximum,
     "join": Join,
     "attend": Attend,

@@ -300,6 +300,20 @@ class Neurons(Station):
 
 
 @dataclass(frozen=True)
+class SerialNeurons(Neurons):
+    """LIF unit: one step unit per lane, T >= 2 cycles for a word; parameters as for Neurons."""
+
+    kind: ClassVar[str] = "serial_neurons"
+
+    def __post_init__(self) -> None:
+        if self.o.steps < 2:
+            raise SpikewrightError(
+                f"Station {self.name} takes {self.o.steps} time steps one after the other; "
+                f"allowed are at least 2."
+            )
+
+
+@dataclass(frozen=True)
 class Maximum(Station):
     """Largest of ``taps`` consecutive words, lane by lane and step by step (spikes: OR)."""
 

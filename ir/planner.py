@@ -36,6 +36,7 @@ from ir.plan import (
     Merge,
     Neurons,
     Plan,
+    SerialNeurons,
     Split,
     Station,
     Window,
@@ -346,12 +347,22 @@ class _Builder:
         common: dict[str, Any] = {"current": current, "h": h, "v": v, **fields}
         groups = edge.channels // self.lanes[layer.name]
         if link.order == "PCT" and link.time == 1:
-            out = self._link(layer)
-            return Neurons(layer.name, (link,), (out,), layer.neuron, groups, **common)
+            unit = SerialNeurons if self._rests(link, edge.steps) else Neurons
+            return unit(
+                layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common
+            )
         out = self._link(layer, order=link.order)
         positions = edge.positions
         return Stepwise(
             layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
+        )
+
+    def _rests(self, link: Link, steps: int) -> bool:
+        """Return whether words of ``link`` are always at least T >= 2 cycles apart."""
+        return any(
+            isinstance(station, SynapseStation) and station.synapse_fold >= steps >= 2
+            for station in self.stations
+            if link in station.outputs
         )
 
     def _readout(self, layer: Readout, link: Link) -> Link:

@@ -20,6 +20,7 @@ from ir.plan import (
     Maximum,
     Merge,
     Neurons,
+    SerialNeurons,
     Split,
     Station,
     Synapse,
@@ -39,7 +40,18 @@ def ramp(earliest: np.ndarray) -> np.ndarray:
     >>> ramp(np.array([3, 0, 9, 9])).tolist()
     [3, 4, 9, 10]
     """
-    index = np.arange(len(earliest), dtype=np.int64)
+    return spaced(earliest, 1)
+
+
+def spaced(earliest: np.ndarray, gap: int) -> np.ndarray:
+    """Return the least sequence that grows by at least ``gap`` and is nowhere below ``earliest``.
+
+    Examples
+    --------
+    >>> spaced(np.array([3, 0, 9, 9]), 2).tolist()
+    [3, 5, 9, 11]
+    """
+    index = gap * np.arange(len(earliest), dtype=np.int64)
     return np.maximum.accumulate(earliest - index) + index
 
 
@@ -91,6 +103,8 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         return _tile(station, valid[0], move[0], samples)
     if isinstance(station, Stepwise):
         return _stepwise(station, valid[0], move[0])
+    if isinstance(station, SerialNeurons):
+        return _serial(station.o.steps, valid[0], move[0])
     if isinstance(station, Neurons):
         return _pipeline(station.latency, valid[0], move[0])
     if isinstance(station, Classify):
@@ -110,6 +124,13 @@ def _pipeline(registers: int, valid: np.ndarray, move: np.ndarray) -> tuple[Time
     """Elastic pipeline: a register is free again in the cycle in which its word leaves."""
     entered = ramp(np.maximum(valid, delayed(move, registers)))
     return [entered], [np.maximum(entered + registers, delayed(move, 1) + 1)]
+
+
+def _serial(steps: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    # The spikes so far are the output register: the first step waits until it is free.
+    first = spaced(np.maximum(valid + 2, delayed(move, 1)), steps)
+    # The next word comes when the last current of this one moves on, during the last step but one.
+    return [np.maximum(valid, delayed(first, 1) + steps - 2)], [first + steps]
 
 
 def _buffer(station: Buffer, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:

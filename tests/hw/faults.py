@@ -24,6 +24,12 @@ def _neuron(name: str, old: str, new: str, unit: Neuron = HALF, **options: Any) 
     return Fault(f"neuron: {name}", "neuron", old, new, "neuron", (unit,), options)
 
 
+def _serial(name: str, old: str, new: str, grouped: bool = False) -> Fault:
+    if grouped:
+        return Fault(f"serial: {name}", "serial", old, new, "groups", (STALLED, True))
+    return Fault(f"serial: {name}", "serial", old, new, "neuron", (HALF,), {"serial": True})
+
+
 def _of(check: str, file: str) -> Any:
     def fault(name: str, old: str, new: str, *arguments: Any, **options: Any) -> Fault:
         return Fault(f"{check}: {name}", file, old, new, check, arguments, options)
@@ -187,6 +193,14 @@ FAULTS = [
         HALF,
         biases=list(range(-4, 4)),
     ),
+    _serial("membrane kept for the next word", "Mux(last, station.neuron.initial, after)", "after"),
+    _serial("one step short", "final.eq(step == steps - 1)", "final.eq(step == steps - 2)"),
+    _serial("spikes in reverse order", "Cat(spikes[1:], spike)", "Cat(spike, spikes[:-1])"),
+    _serial("currents stand still", "moving = load & held", "moving = 0 & held"),
+    _serial("bias forgotten", "neuron.frac_bits) + bias", "neuron.frac_bits)", True),
+    _serial("parameters stand still", "advance(m, address, station.groups)", "pass", True),
+    _serial("steps while a word waits", "free.eq(~complete | self.o.ready)", "free.eq(1)", True),
+    _serial("next word late", "~held | (load & final)", "~held"),
     _neuron("steps in reverse order", "spikes[:t] | (spike << t)", "(spikes[:t] << 1) | spike"),
     Fault(
         "neuron: parameters stand still",

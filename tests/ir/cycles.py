@@ -20,6 +20,7 @@ from ir.plan import (
     Merge,
     Neurons,
     Plan,
+    SerialNeurons,
     Split,
     Station,
     Synapse,
@@ -172,6 +173,40 @@ class Piped(Machine):
 
     def state(self) -> object:
         return tuple(self.pipe.full)
+
+
+class Stepping(Machine):
+    """Serial neurons: a word, a current, and the spikes so far, which are the output register."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.left = 0  # currents of the word in register 1 that have not moved on
+        self.two: bool | None = None  # whether the current in register 2 is the word's last
+        self.complete = False
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.complete]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        return [self.left == 0 or (self.left == 1 and self._opens(o[0]))]
+
+    def _opens(self, o: bool) -> bool:
+        return self.two is None or not self.complete or o
+
+    def edge(self, i: Bits, o: Bits) -> None:
+        opens, enters = self._opens(o[0]), not self.complete or o[0]
+        complete = self.complete and not o[0]
+        if self.two is not None and enters:
+            complete, self.two = self.two, None
+        if opens and self.left:
+            self.two = self.left == 1
+            self.left -= 1
+        self.complete = complete
+        if i[0]:
+            self.left = self.steps
+
+    def state(self) -> object:
+        return self.left, self.two, self.complete
 
 
 class Summing(Machine):
@@ -367,7 +402,7 @@ class Tiling(Machine):
         return self.loading, self.visits, self.idle, self.held, self.outstanding, tuple(self.way)
 
 
-class Stepping(Machine):
+class Steps(Machine):
     """Stepwise neurons: a static word is visited once per step."""
 
     def __init__(self, station: Stepwise) -> None:
@@ -435,7 +470,9 @@ def machine(station: Station) -> Machine:
         case Tile():
             return Tiling(station)
         case Stepwise():
-            return Stepping(station)
+            return Steps(station)
+        case SerialNeurons():
+            return Stepping(station.o.steps)
         case Neurons():
             return Piped(station.o.steps + 2)
         case Join():
@@ -479,7 +516,7 @@ def simulate(plan: Plan, samples: int) -> dict[str, list[int]] | None:
         changed = False
         for m, i, o in forward:
             before = m.state()
-            if isinstance(m, (Attending, Tiling, Stepping)):
+            if isinstance(m, (Attending, Tiling, Steps)):
                 m.cycle([valid[n] for n in i], [ready[n] for n in o])
             else:
                 m.edge([moved[n] for n in i], [moved[n] for n in o])

@@ -17,6 +17,7 @@ from ir.plan import (
     Merge,
     Neurons,
     Plan,
+    SerialNeurons,
     Split,
     Station,
     Synapse,
@@ -112,8 +113,8 @@ def test_some_tight_plans_live_and_some_deadlock():
 def test_random_plans_hold_every_kind_of_station():
     kinds = {type(s) for seed in SEEDS for s in random_plan(seed, tight=False).stations}
     assert kinds == {
-        Accumulate, Attend, Buffer, Classify, Fork, Join, Maximum, Merge, Neurons, Split, Synapse,
-        Window,
+        Accumulate, Attend, Buffer, Classify, Fork, Join, Maximum, Merge, Neurons, SerialNeurons,
+        Split, Synapse, Window,
     }  # fmt: skip
     kinds = {type(s) for k in range(2000, 2020) for s in random_plan(k, tight=False, tables=0.7).stations}
     assert kinds >= {Reorder, Tile, Stepwise}
@@ -135,7 +136,9 @@ def chain(seed: int) -> Plan:
     pixels, lanes = int(rng.integers(1, 5)) * 2, 12
     source = here = link("source", pixels, lanes)
     for n in range(int(rng.integers(2, 8))):
-        kind = rng.choice(["buffer", "split", "merge", "window", "synapse", "neurons", "maximum"])
+        kind = rng.choice(
+            ["buffer", "split", "merge", "window", "synapse", "neurons", "serial", "maximum"]
+        )
         name = f"s{n}"
         if kind == "buffer":
             out = link(name, here.words, here.lanes, here.steps)
@@ -153,13 +156,12 @@ def chain(seed: int) -> Plan:
         elif kind == "synapse" and here.words % 2 == 0:
             out = link(name, here.words // 2, here.lanes, here.steps)
             stations.append(Synapse(name, (here,), (out,), Scheme("u", 2), 1, 1, 2))
-        elif kind == "neurons":
-            steps = int(rng.integers(1, 4))
+        elif kind in ("neurons", "serial"):
+            unit = SerialNeurons if kind == "serial" else Neurons
+            steps = int(rng.integers(2 if kind == "serial" else 1, 5))
             out = link(name, here.words, here.lanes, steps)
             zero = IntType(-1, 0)
-            stations.append(
-                Neurons(name, (here,), (out,), None, 1, zero, zero, zero, zero, zero)
-            )
+            stations.append(unit(name, (here,), (out,), None, 1, zero, zero, zero, zero, zero))
         elif kind == "window" and here.words < 60:
             repeats = int(rng.integers(1, 4))
             out = link(name, here.words * repeats, here.lanes, here.steps)
@@ -181,6 +183,31 @@ def chain(seed: int) -> Plan:
 @pytest.mark.parametrize("seed", range(60))
 def test_chains_of_random_stations_are_predicted(seed):
     assert compare(chain(seed), samples=4)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5])
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("fold", [1, 2, 4])
+@pytest.mark.parametrize("repeats", [1, 2, 9])
+def test_serial_neurons_are_predicted_between_slower_and_faster_neighbours(
+    steps, depth, fold, repeats
+):
+    source = link("source", 5 * fold)
+    sums, fired = link("sums", 5), link("fired", 5, 1, steps)
+    held, sink = link("held", 5, 1, steps), link("sink", 5 * repeats, 1, steps)
+    zero = IntType(-1, 0)
+    plan = Plan(
+        1,
+        (
+            Synapse("sums", (source,), (sums,), Scheme("u", 2), 1, 1, fold),
+            SerialNeurons("fired", (sums,), (fired,), None, 1, zero, zero, zero, zero, zero),
+            Buffer("held", (fired,), (held,), depth),
+            Window("sink", (held,), (sink,), 5, 1, 1, 1, 1, 0, repeats, "tap", 1),
+        ),
+        source,
+        sink,
+    )
+    assert compare(plan, samples=3)
 
 
 @pytest.mark.parametrize("depths", [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (5, 0), (0, 7)])
