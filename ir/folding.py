@@ -31,7 +31,9 @@ def cycles(layer: Layer, fold: Fold, network: Network) -> int:
     source, out = network.edges[layer.inputs[0]], network.edges[layer.name]
     if isinstance(layer, Synapse):
         per_position = (out.channels // fold.pe) * (layer.fan_in // fold.simd)
-        return max(out.positions * per_position, source.positions * source.channels // fold.simd)
+        return max(
+            out.positions * per_position, source.positions * source.channels // fold.simd
+        )
     if isinstance(layer, Attention):
         return out.positions * out.channels // fold.pe
     if isinstance(layer, MaxPool):

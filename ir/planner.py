@@ -180,7 +180,9 @@ class _Builder:
         if isinstance(layer, Attention):
             width = edge.channels // layer.heads
             out = self._link(layer, edge)
-            return self._put(Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width))
+            return self._put(
+                Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width)
+            )
         assert isinstance(layer, Readout)
         return self._readout(layer, inputs[0])
 
@@ -267,9 +269,9 @@ class _Builder:
             link = self._window(layer, link, single, (1, 1, 0), repeats, "tap")
         bias = _field(_range(layer.bias))
         logits = self.network.edges[layer.name].type
-        products = Synapse(layer.name, (), layer.scheme, layer.weight[:, :, None, None]).sum_type(
-            total
-        )
+        products = Synapse(
+            layer.name, (), layer.scheme, layer.weight[:, :, None, None]
+        ).sum_type(total)
         if self.hardware.widths == "format":
             products = _format_sum(layer.scheme.code_type, total, source.channels)
             logits = products + bias

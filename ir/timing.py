@@ -138,7 +138,9 @@ def _accumulate(
     return [entered], [emitted + 1]
 
 
-def _attend(station: Attend, valid: Times, move: np.ndarray, samples: int) -> tuple[Times, Times]:
+def _attend(
+    station: Attend, valid: Times, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
     chunks = station.chunks
     shape = (samples, station.tokens * station.heads * chunks)
     applied_from = np.maximum(np.repeat(valid[0], chunks), delayed(move, 2)).reshape(shape)
@@ -165,7 +167,9 @@ def _window(
     station: Window, valid: np.ndarray, move: np.ndarray, samples: int
 ) -> tuple[Times, Times]:
     pixels = station.height * station.width
-    row, column = np.divmod(np.arange(station.out_height * station.out_width), station.out_width)
+    row, column = np.divmod(
+        np.arange(station.out_height * station.out_width), station.out_width
+    )
     local = (row * station.stride - station.padding) * station.width
     local = local + column * station.stride - station.padding
     frames = np.arange(samples)[:, None] * pixels
