@@ -197,6 +197,45 @@ def tree(
     return [row[0].value for row in rows]
 
 
+def accumulate(
+    m: Module,
+    values: Sequence[Value],
+    terms: Sequence[Value],
+    carry: Value,
+    *,
+    fabric: str = "plain",
+    platform: object = None,
+) -> list[Value]:
+    """Return ``value + term + carry`` of each pair, in the width of the value.
+
+    Parameters
+    ----------
+    values, terms : sequence of Value
+        Of the same width each.
+    carry : Value
+        One bit for all.
+    """
+    if fabric != "ecp5":
+        # Yosys gives a carry input to no adder; one position more does it.
+        return [
+            (Cat(carry, v) + Cat(carry, t))[1 : len(v) + 1]
+            for v, t in zip(values, terms, strict=True)
+        ]
+    # A position whose operands are both the carry stops what comes from below and emits it.
+    pairs = [(k, len(value) + 1) for k, value in enumerate(values)]
+    found: list[Value] = [Const(0)] * len(pairs)
+    for chain in _chains(pairs):
+        width = sum(positions for _, positions in chain)
+        a = Cat(Cat(carry, values[k]) for k, _ in chain)
+        c = Cat(Cat(carry, terms[k]) for k, _ in chain)
+        total = _chain(m, (a, Const(0, width), c, Const(0, width)), width, platform)
+        low = 0
+        for k, positions in chain:
+            found[k] = total[low + 1 : low + positions]
+            low += positions
+    return found
+
+
 def _register(m: Module, value: Value, enable: ValueLike) -> Value:
     held = Signal(len(value), reset_less=True)
     with m.If(enable):

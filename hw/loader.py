@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.adder import accumulate
 from hw.stream import resize
 from ir.scheme import Scheme
 from ir.tables import Tables
@@ -20,6 +21,8 @@ class Loader(wiring.Component):
     Parameters
     ----------
     tables : ir.tables.Tables
+    fabric : str
+        As in :class:`hw.table.Table`.
 
     Members
     -------
@@ -37,8 +40,8 @@ class Loader(wiring.Component):
     See :class:`hw.table.Table`.
     """
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
+    def __init__(self, tables: Tables, fabric: str = "plain") -> None:
+        self.tables, self.fabric = tables, fabric
         super().__init__(
             {
                 "load": In(1),
@@ -55,59 +58,70 @@ class Loader(wiring.Component):
         m = Module()
         tables = self.tables
         group, bits, width = tables.group, tables.scheme.bits, tables.entry_width
-        start = Signal()
-        m.d.comb += start.eq(self.load & ~self.loading)
-
-        # Cycle 1 of a load: the first word is there. Four stages: take, select, add, write.
-        fetch, first = Signal(), Signal(3)
+        start, fetch = Signal(), Signal()
+        # Stages: ask for a word, select a weight, give it its sign, add it, write.
         step = [Signal(group, name=f"step{k}", reset_less=True) for k in range(4)]
+        first = Signal(4)
         left = Signal(range(tables.words), reset_less=True)
-        end = step[0] == (1 << group) - 1
-        m.d.comb += self.code_enable.eq(start | (fetch & end & (left != 0)))
+        last = (1 << group) - 1
+        m.d.comb += [
+            start.eq(self.load & ~self.loading),
+            self.code_enable.eq(fetch & (step[0] == 0)),
+        ]
         m.d.sync += [
             first.eq(Cat(start, first)),
-            *(step[k].eq(step[k - 1]) for k in range(1, 4)),
             step[0].eq(step[0] + 1),
+            *(step[k].eq(step[k - 1]) for k in range(1, 4)),
+            self.address.eq(step[3] ^ (step[3] >> 1)),
         ]
         with m.If(start):
-            m.d.sync += [self.loading.eq(1), fetch.eq(1), step[0].eq(0), left.eq(tables.words - 1)]
-        with m.Elif(fetch & end):
-            m.d.sync += [left.eq(left - 1), fetch.eq(left != 0)]
-        with m.If(step[3] == (1 << group) - 1):
+            m.d.sync += [
+                self.loading.eq(1),
+                fetch.eq(1),
+                step[0].eq(0),
+                left.eq(tables.words - 1),
+            ]
+        with m.Elif(step[0] == last):
+            m.d.sync += [left.eq(left - 1), fetch.eq(fetch & (left != 0))]
+        with m.If(self.address == 1 << (group - 1)):  # the last in Gray-code order
             m.d.sync += self.write.eq(self.write << 1)
             with m.If(self.write[-1]):
                 m.d.sync += self.loading.eq(0)
-        with m.If(first[2]):
+        with m.If(first[3]):
             m.d.sync += self.write.eq(1)
 
+        # The entry of step k differs from its predecessor's by the weight of lane `lane`, which is
+        # subtracted if its bit goes to 0. Step 0 takes back the last weight of the word before.
         lane = Signal(range(group), reset_less=True)
-        down = [Signal(name=f"down{k}", reset_less=True) for k in range(2)]
-        fresh = [Signal(name=f"fresh{k}", reset_less=True) for k in range(2)]
-        gray = [step[k] ^ (step[k] >> 1) for k in (0, 2)]
+        down = [Signal(name=f"down{k}", reset_less=True) for k in range(3)]
+        flip = Mux(step[0] == 0, last + 1 >> 1, step[0] & -step[0])[:group]
         m.d.sync += [
-            lane.eq(_lowest(step[0])),
-            # The bit that changes goes to 0.
-            down[0].eq(~(gray[0] & step[0] & -step[0]).any()),
-            fresh[0].eq(step[0] == 0),
-            down[1].eq(down[0]),
-            fresh[1].eq(fresh[0]),
-            self.address.eq(gray[1]),
+            lane.eq(_index(flip)),
+            down[0].eq(~((step[0] ^ (step[0] >> 1)) & flip).any()),
+            *(down[k].eq(down[k - 1]) for k in (1, 2)),
         ]
         codes = Signal(tables.word_width, reset_less=True)
-        with m.If(step[0] == 0):
+        with m.If(step[1] == 0):
             m.d.sync += codes.eq(self.codes)
+        entries, terms = [], []
         for k in range(tables.loaders):
             held = codes[k * group * bits : (k + 1) * group * bits]
-            weight = Signal(signed(tables.scheme.code_type.width), reset_less=True)
+            code = Signal(bits, reset_less=True, name=f"code{k}")
+            term = Signal(signed(tables.scheme.code_type.width), reset_less=True, name=f"term{k}")
             entry = Signal(width, reset_less=True, name=f"entry{k}")
-            term = resize(weight, width)
+            weight = decode(tables.scheme, code)
             m.d.sync += [
-                weight.eq(decode(tables.scheme, held.word_select(lane, bits))),
-                entry.eq(entry + (term ^ down[1].replicate(width)) + down[1]),
+                code.eq(held.word_select(lane, bits)),
+                term.eq(Mux(down[1], ~weight, weight)),
             ]
-            with m.If(fresh[1]):
-                m.d.sync += entry.eq(-tables.lowest)
             m.d.comb += self.entries[k * width : (k + 1) * width].eq(entry)
+            entries.append(entry)
+            terms.append(resize(term, width))
+        sums = accumulate(m, entries, terms, down[2], fabric=self.fabric, platform=platform)
+        for entry, total in zip(entries, sums, strict=True):
+            m.d.sync += entry.eq(total)
+            with m.If(first[3]):
+                m.d.sync += entry.eq(-tables.lowest)
         return m
 
 
@@ -120,9 +134,8 @@ def decode(scheme: Scheme, code: Value) -> Value:
     return Mux(sign, -power, power)
 
 
-def _lowest(value: Value) -> Value:
-    """Return the index of the lowest 1, 0 if there is none."""
-    found: Value = Const(0)
-    for k in reversed(range(len(value))):
-        found = Mux(value[k], k, found)
-    return found
+def _index(hot: Value) -> Value:
+    """Return the index of the only 1."""
+    count = len(hot)
+    bits = range((count - 1).bit_length())
+    return Cat(*(Cat(*(hot[k] for k in range(count) if k >> bit & 1)).any() for bit in bits))

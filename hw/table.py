@@ -41,8 +41,7 @@ class Table(wiring.Component):
         High in the ``load_cycles`` cycles that follow ``load``. The bank may be read in the cycle
         after.
     code_enable : Out(1)
-        Advance to the next code word: in the cycle of ``load`` to word 0, and whenever a further
-        word is needed.
+        Advance to the next code word.
     codes : In(word_width)
         Word of a synchronous memory; must be valid in the cycle after ``code_enable`` and is read
         in that cycle only.
@@ -50,8 +49,8 @@ class Table(wiring.Component):
     Timing
     ------
     Latency :attr:`ir.tables.Tables.latency` cycles with ``enable``, one word a cycle. Word k is
-    asked for in cycle ``k * 2^group`` of a load (that of ``load`` is 0). With one bank the sums of
-    spikes that are read while loading are undefined.
+    asked for in cycle ``1 + k * 2^group`` of a load (that of ``load`` is 0). With one bank the sums
+    of spikes that are read while loading are undefined.
 
     Raises
     ------
@@ -86,7 +85,7 @@ class Table(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         tables = self.tables
-        m.submodules.loader = loader = Loader(tables)
+        m.submodules.loader = loader = Loader(tables, self.fabric)
         m.d.comb += [
             loader.load.eq(self.load),
             self.loading.eq(loader.loading),
