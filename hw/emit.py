@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,7 @@ PASSES = (
 """Yosys passes from RTLIL to compact Verilog; none of them maps or infers arithmetic."""
 
 
-def emit(
-    network: Network, plan: plans.Plan, out: Path, *, probes: Sequence[str] = ()
-) -> dict[str, Any]:
+def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
     """Write the accelerator; the directory appears whole or not at all.
 
     ``accelerator.v`` and the modules beside it are the design, ``images/`` its memory contents,
@@ -66,8 +63,6 @@ def emit(
     network : Network
     plan : ir.plan.Plan
     out : Path
-    probes : sequence of str
-        Layers to be seen from outside, for co-simulation.
 
     Returns
     -------
@@ -77,19 +72,19 @@ def emit(
     Raises
     ------
     SpikewrightError
-        If ``out`` holds something else, a probe is unknown, or Yosys fails.
+        If ``out`` holds something else, or Yosys fails.
     """
-    check(plan, probes)
+    check(plan)
     with new_directory(Path(out)) as directory:
         contents = images(network, plan)
         digest = network_digest(network)
-        text = verilog(Accelerator(plan, contents, probes))
+        text = verilog(Accelerator(plan, contents))
         files = {
             f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
             **{f"{name}.v": source for name, source in SHIPPED.items() if name in text},
             **{f"images/{image.name}": image.text() for image in contents.values()},
         }
-        described = manifest(plan, contents, digest, probes, files)
+        described = manifest(plan, contents, digest, files)
         (directory / "images").mkdir()
         for name, content in files.items():
             (directory / name).write_text(content)
@@ -153,7 +148,6 @@ def manifest(
     plan: plans.Plan,
     contents: dict[str, Image],
     digest: str,
-    probes: Sequence[str],
     files: dict[str, str],
 ) -> dict[str, Any]:
     """Return what ``manifest.json`` says."""
@@ -177,8 +171,8 @@ def manifest(
         "output": {"port": "o", "transfers_per_sample": plan.sink.words, "fields": fields},
         "counters": list(COUNTERS),
         "probes": [
-            {"layer": name, "port": f"probe_{identifier(name)}", **_stream(plan.probes[name])}
-            for name in probes
+            {"layer": name, "wires": f"probe_{identifier(name)}", **_stream(link)}
+            for name, link in plan.probes.items()
         ],
         "stations": [_station(station, contents) for station in plan.stations],
         "files": listing({name: text.encode() for name, text in files.items()}),

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import numpy as np
 
-from hw.top import COUNTERS, identifier
+from hw.top import COUNTERS
 from ir.golden import run as golden
 from ir.image import Image
 from ir.image import images as memory_images
@@ -45,10 +45,12 @@ class Whole:
     ) -> None:
         contents = images or memory_images(network, plan)
         names = list(plan.probes)
-        dut = import_module("hw.top").Accelerator(plan, contents, names)
+        dut = import_module("hw.top").Accelerator(plan, contents)
         dut.inputs, dut.outputs = [dut.i], [dut.o]
-        ports = [f"probe_{identifier(n)}_{p}" for n in names for p in ("move", "payload")]
-        watch = [getattr(dut, port) for port in (*ports, *COUNTERS)]
+        watch = []
+        for probe in dut.probes.values():
+            watch += [probe.valid & probe.ready, probe.payload]
+        watch += [getattr(dut, counter) for counter in COUNTERS]
         count = len(samples)
         pixels = samples.astype(np.int64).reshape(count, 1, samples.shape[1], -1).swapaxes(2, 3)
         feed = [word for sample in pixels for word in pack(sample, plan.source)]
