@@ -11,9 +11,12 @@ from amaranth.lib.wiring import In, Out
 from hw.accumulate import Accumulate
 from hw.attention import Attend
 from hw.classify import Classify, layout
+from hw.correlate import Correlate
 from hw.join import Join
 from hw.maximum import Maximum
+from hw.mix import Mix
 from hw.neuron import Neurons
+from hw.recall import Recall
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
 from hw.window import Window
@@ -34,6 +37,9 @@ _ENGINES: dict[str, type[Engine]] = {
     "maximum": Maximum,
     "join": Join,
     "attend": Attend,
+    "recall": Recall,
+    "correlate": Correlate,
+    "mix": Mix,
     "accumulate": Accumulate,
     "classify": Classify,
 }

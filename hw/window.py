@@ -69,6 +69,17 @@ def steps(nest: list[Loop], field: str) -> list[int]:
     return found
 
 
+def count(m: Module, nest: list[Loop], issue: Signal) -> Signal:
+    """Add the loop counters; return which finite loops are in their last iteration."""
+    last = Signal(len(nest) - 1)
+    for depth, loop in enumerate(nest[:-1]):
+        counter = Signal(range(loop.count), name=f"loop_{depth}")
+        m.d.comb += last[depth].eq(counter == loop.count - 1)
+        with m.If(issue & last[:depth].all()):
+            advance(m, counter, loop.count)
+    return last
+
+
 class Window(Engine):
     """Words of each position of a sliding window, ``repeats`` times.
 
@@ -128,15 +139,15 @@ class Window(Engine):
             m.d.sync += full.eq(begin)
 
         nest = loops(station)
-        last = self._count(m, nest, issue)
-        m.d.comb += moved.eq(Mux(issue, _hop(m, nest, last, "pixels", reach + 1), 0))
+        last = count(m, nest, issue)
+        m.d.comb += moved.eq(Mux(issue, hop(m, nest, last, "pixels", reach + 1), 0))
         with m.If(issue):
             m.d.sync += left.eq(left - moved)
             with m.If(last.all()):
                 m.d.sync += left.eq(left.init)
 
         source = Signal(range(words), init=-margin * station.groups % words)
-        following = source + _hop(m, nest, last, "address", words)
+        following = source + hop(m, nest, last, "address", words)
         with m.If(issue):
             m.d.sync += source.eq(Mux(following >= words, following - words, following))
         m.d.comb += [
@@ -145,16 +156,6 @@ class Window(Engine):
             self.o.payload.eq(Mux(self._outside(m, nest, last, issue), 0, read.data)),
         ]
         return m
-
-    def _count(self, m: Module, nest: list[Loop], issue: Signal) -> Signal:
-        """Add the loop counters; return which finite loops are in their last iteration."""
-        last = Signal(len(nest) - 1)
-        for depth, loop in enumerate(nest[:-1]):
-            counter = Signal(range(loop.count), name=f"loop_{depth}")
-            m.d.comb += last[depth].eq(counter == loop.count - 1)
-            with m.If(issue & last[:depth].all()):
-                advance(m, counter, loop.count)
-        return last
 
     def _outside(self, m: Module, nest: list[Loop], last: Signal, issue: Signal) -> Signal:
         """Add the tap's row and column; return whether the word read is padding."""
@@ -165,19 +166,19 @@ class Window(Engine):
         for field, size in (("row", self.station.height), ("column", self.station.width)):
             at = Signal(range(size + 2 * padding), name=field)
             with m.If(issue):
-                m.d.sync += at.eq(at + _hop(m, nest, last, field, 1 << len(at)))
+                m.d.sync += at.eq(at + hop(m, nest, last, field, 1 << len(at)))
             beyond.append((at < padding) | (at >= size + padding))
         with m.If(issue):
             m.d.sync += outside.eq(beyond[0] | beyond[1])
         return outside
 
 
-def _hop(m: Module, nest: list[Loop], last: Signal, field: str, modulus: int) -> Signal:
+def hop(m: Module, nest: list[Loop], last: Signal, field: str, modulus: int) -> Signal:
     """Return what ``field`` grows by, modulo ``modulus``, with the word that is issued."""
-    hop = Signal(range(modulus), name=f"{field}_hop")
+    chosen = Signal(range(modulus), name=f"{field}_hop")
     found = [step % modulus for step in steps(nest, field)]
-    m.d.comb += hop.eq(found[-1])
+    m.d.comb += chosen.eq(found[-1])
     for depth in reversed(range(len(nest) - 1)):
         with m.If(~last[depth]):
-            m.d.comb += hop.eq(found[depth])
-    return hop
+            m.d.comb += chosen.eq(found[depth])
+    return chosen

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ir.errors import SpikewrightError
 
 WIDTHS = ("actual", "format")
+FIRSTS = ("", "kv", "qk")
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,28 @@ class Fold:
         Outputs per cycle; divides the layer's outputs.
     simd : int
         Inputs per output and cycle; divides the layer's input channels.
+    first : str
+        Of attention: ``kv`` computes k^T v first, ``qk`` q k^T, and nothing whichever takes fewer
+        cycles. ``pe`` then counts columns, a multiple of the head width for heads side by side, and
+        ``simd`` rows of k^T v (``kv``) or keys (``qk``).
     """
 
     pe: int
     simd: int
+    first: str = ""
 
     def __post_init__(self) -> None:
         for noun in ("pe", "simd"):
             value = getattr(self, noun)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
                 raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
+        if self.first not in FIRSTS:
+            raise SpikewrightError(
+                f"Fold has first {self.first!r:.40}; allowed are kv, qk and nothing."
+            )
+
+    def __str__(self) -> str:
+        return f"({self.pe}, {self.simd}{', ' + self.first if self.first else ''})"
 
 
 @dataclass(frozen=True)

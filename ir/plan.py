@@ -307,44 +307,6 @@ class Join(Station):
 
 
 @dataclass(frozen=True)
-class Attend(Station):
-    """Spiking attention q (k^T v): q, k, v one head per word, output ``pe`` columns per word.
-
-    While k and v of a sample stream in, bank ``sample mod 2`` of the matrix k^T v accumulates;
-    then the q words stream through it.
-
-    Parameters
-    ----------
-    tokens, heads, head_width : int
-    """
-
-    kind: ClassVar[str] = "attend"
-
-    tokens: int
-    heads: int
-    head_width: int
-
-    @property
-    def chunks(self) -> int:
-        """Output words per head: head width / pe."""
-        return self.head_width // self.o.lanes
-
-    @property
-    def lanes(self) -> int:
-        return 2 * self.head_width * self.o.lanes * self.i.steps
-
-    @property
-    def operations(self) -> int:
-        return self.tokens * self.heads * self.chunks * self.lanes
-
-    @property
-    def memory_bits(self) -> int:
-        """Size of both banks of k^T v [bit]."""
-        count = IntType(0, self.tokens).width
-        return 2 * self.heads * self.head_width**2 * self.i.steps * count
-
-
-@dataclass(frozen=True)
 class Accumulate(Station):
     """Sum over all positions and time steps, per channel.
 

@@ -6,6 +6,7 @@ from math import gcd
 
 import numpy as np
 
+from ir.attention import Attend, Correlate, Mix, Recall
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.folding import solve
@@ -24,7 +25,6 @@ from ir.layers import (
 from ir.network import Network
 from ir.plan import (
     Accumulate,
-    Attend,
     Buffer,
     Classify,
     Fork,
@@ -123,7 +123,8 @@ class _Builder:
         if isinstance(layer, (Synapse, Readout)):
             return self.folds[layer.name].simd
         if isinstance(layer, Attention):
-            return self.network.edges[layer.name].channels // layer.heads
+            fold, width = self.folds[layer.name], self.network.edges[layer.name].channels
+            return fold.pe if fold.first == "qk" else max(fold.pe, width // layer.heads)
         if isinstance(layer, MaxPool):
             return self.folds[layer.name].pe
         return self.lanes[layer.name]
@@ -178,11 +179,7 @@ class _Builder:
             out = self._link(layer, edge, type=inputs[0].type + inputs[1].type)
             return self._put(Join(layer.name, inputs, (out,)))
         if isinstance(layer, Attention):
-            width = edge.channels // layer.heads
-            out = self._link(layer, edge)
-            return self._put(
-                Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width)
-            )
+            return self._attention(layer, inputs, self._link(layer, edge))
         assert isinstance(layer, Readout)
         return self._readout(layer, inputs[0])
 
@@ -254,6 +251,51 @@ class _Builder:
         return Neurons(
             layer.name, (link,), (out,), layer.neuron, groups, current=current, h=h, v=v, **fields
         )
+
+    def _attention(self, layer: Attention, inputs: tuple[Link, ...], out: Link) -> Link:
+        edge, fold = self.network.edges[layer.name], self.folds[layer.name]
+        name, tokens, width = layer.name, edge.positions, edge.channels // layer.heads
+        if fold.first == "kv":
+            return self._put(Attend(name, inputs, (out,), tokens, layer.heads, width, fold.simd))
+        parallel, chunks = max(1, fold.pe // width), max(1, width // fold.pe)
+        groups, visits = edge.channels // fold.pe, tokens // fold.simd
+        q, k, v = inputs
+        q = self._repeat(f"{name}.q.window", layer, q, chunks, visits)
+        k, v = (
+            self._put(
+                Recall(
+                    name,
+                    (link,),
+                    (
+                        Link(
+                            f"{name}.{noun}.recall",
+                            visits * tokens * groups,
+                            fold.simd * link.lanes,
+                            link.steps,
+                            link.type,
+                        ),
+                    ),
+                    tokens,
+                    groups,
+                    chunks,
+                )
+            )
+            for noun, link in (("k", k), ("v", v))
+        )
+        words = k.words // chunks
+        dots = Link(f"{name}.map", words, parallel * fold.simd, k.steps, IntType(0, width))
+        entries = self._put(Correlate(name, (q, k), (dots,), parallel, chunks))
+        entries = self._repeat(f"{name}.map.window", layer, entries, 1, chunks)
+        return self._put(Mix(name, (entries, v), (out,), parallel, visits, chunks))
+
+    def _repeat(self, name: str, layer: Layer, link: Link, groups: int, repeats: int) -> Link:
+        """Read each run of ``groups`` words ``repeats`` times."""
+        if repeats == 1:
+            return link
+        out = Link(name, link.words * repeats, *_shape(link)[1:])
+        size = link.words // groups
+        shape = (size, 1, groups, 1, 1, 0, repeats, "tap", 2 * size)
+        return self._put(Window(layer.name, (link,), (out,), *shape))
 
     def _readout(self, layer: Readout, link: Link) -> Link:
         source = self.network.edges[layer.inputs[0]]

@@ -96,7 +96,7 @@ def encode(export: Export) -> dict[str, bytes]:
         "layers": [_describe(layer) for layer in network.layers],
         "hardware": {
             **asdict(export.hardware),
-            "folds": {name: asdict(fold) for name, fold in export.hardware.folds.items()},
+            "folds": {name: _fold(fold) for name, fold in export.hardware.folds.items()},
         },
     }
     files = {
@@ -250,6 +250,11 @@ class _Fields:
             )
 
 
+def _fold(fold: Fold) -> dict[str, Any]:
+    """Return the keys of a fold; ``first`` only where it is chosen."""
+    return {key: value for key, value in asdict(fold).items() if key != "first" or value}
+
+
 def _describe(layer: Layer) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": layer.name,
@@ -326,7 +331,8 @@ def _hardware(take: _Fields) -> Hardware:
     folds = {}
     for name, entry in take.take("folds", dict).items():
         fold = _Fields(entry, f"Fold of layer {name[:64]!r}")
-        folds[name] = Fold(fold.take("pe", int), fold.take("simd", int))
+        first = fold.take("first", str) if "first" in fold.entry else ""
+        folds[name] = Fold(fold.take("pe", int), fold.take("simd", int), first)
         fold.done()
     hardware = Hardware(
         lanes=take.take("lanes", int),

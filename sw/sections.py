@@ -163,6 +163,7 @@ class Fold(Section):
 
     pe: Size
     simd: Size
+    first: Literal["", "kv", "qk"] = ""
 
 
 class Hardware(Section):
@@ -176,7 +177,9 @@ class Hardware(Section):
     @property
     def request(self) -> HardwareRequest:
         """The same as recorded in the export directory."""
-        folds = {name: HardwareFold(fold.pe, fold.simd) for name, fold in self.folds.items()}
+        folds = {
+            name: HardwareFold(fold.pe, fold.simd, fold.first) for name, fold in self.folds.items()
+        }
         return HardwareRequest(self.lanes, self.steps_per_pass, folds, self.widths)
 
 

@@ -60,6 +60,8 @@ _pe = _of("products", "pe")
 _synapse = _of("synapse", "synapse")
 _window = _of("window", "window")
 _attend = _of("attend", "attention")
+_recall, _correlate = _of("recall", "recall"), _of("correlate", "correlate")
+_mix = _of("mix", "mix")
 _maximum = _of("maximum", "maximum")
 _join = _of("join", "join")
 _accumulate = _of("accumulate", "accumulate")
@@ -248,10 +250,30 @@ FAULTS = [
     _attend("one bank for all samples", "self.bank.eq(~self.bank)", "self.bank.eq(self.bank)"),
     _attend(
         "chunks of v in reverse order",
-        "low = chunk * len(columns)",
-        "low = (station.chunks - 1 - chunk) * len(columns)",
+        "_part(m, head, count.chunk, station",
+        "_part(m, head, ~count.chunk, station",
     ),
-    _attend("k or v", "rows[d][t] & columns", "rows[d][t] | columns"),
+    _attend(
+        "the first rows of k for all",
+        "k = self._rows(m, self.k.payload, count)",
+        "k = self.k.payload",
+    ),
+    _attend(
+        "heads share the rows of the first",
+        "spikes[(g * size + d) * steps + t]",
+        "spikes[d * steps + t]",
+        3, 2, 3, 6, 3,
+    ),
+    _attend(
+        "an output word with every row",
+        "sums, station.rows)",
+        "sums, 1)",
+    ),
+    _attend(
+        "k or v",
+        "* steps + t] & v[(g",
+        "* steps + t] | v[(g",
+    ),
     _attend(
         "applies while it counts",
         "self.q.valid & (waiting != 0) & pipeline",
@@ -268,6 +290,52 @@ FAULTS = [
         "Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)",
         "Mux(count.bank == bank, count.address, apply.address)",
         stalls="flowing/mostly_stalled",
+    ),
+    _recall("one bank for all samples", "Loop(2, address", "Loop(1, address"),
+    _recall("keys beside each other swapped", "Cat(words)", "Cat(words[::-1])"),
+    _recall("reads while it fills", "issue.eq(enable & (waiting != 0))", "issue.eq(enable)"),
+    _recall(
+        "writes over what is read",
+        "self.i.ready.eq(waiting != 2)",
+        "self.i.ready.eq(1)",
+        stalls="flowing/mostly_stalled",
+    ),
+    _recall("every token a row of its own", "target.eq(base)", "target.eq(target + 1)"),
+    _recall("one query too few", "Loop(station.tokens)", "Loop(station.tokens - 1)"),
+    _correlate("q alone", "matches(pairs)", "matches([(a, a) for a, _ in pairs])"),
+    _correlate(
+        "keys swapped",
+        "k[key * pe + lane]",
+        "k[(station.keys - 1 - key) * pe + lane]",
+    ),
+    _correlate(
+        "k taken alone",
+        "pipeline.enable[0] & self.q.valid",
+        "pipeline.enable[0]",
+        stalls="mostly_stalled/flowing",
+    ),
+    _correlate("every word completes", "station.chunks)\n", "1)\n"),
+    _mix("never starts again", "Mux(visit == 0, 0, read", "Mux(0, 0, read"),
+    _mix("all chunks in one sum", "read.addr.eq(chunk)", "read.addr.eq(0)"),
+    _mix("the first key alone", "entries[lane // size * station.keys + key]",
+         "entries[lane // size * station.keys]"),
+    _mix("a waiting sum is lost", "~last | ~full | self.o.ready", "1",
+         stalls="flowing/mostly_stalled"),
+    _mix("ends one visit early", "visit == station.visits - 1", "visit == station.visits - 2"),
+    Fault(
+        "accumulators: adds while a complete sum waits",
+        "stream",
+        "pipeline.valid[-1] & free",
+        "pipeline.valid[-1]",
+        "correlate",
+        options={"stalls": "flowing/mostly_stalled"},
+    ),
+    Fault(
+        "accumulators: a complete sum is added to",
+        "stream",
+        "visit == 0, 0, added)",
+        "visit == 1, 0, added)",
+        "correlate",
     ),
     _maximum("smallest of all", "with m.If(new > old):", "with m.If(new < old):", IntType(0, 6)),
     _maximum("never starts again", "with m.If(tap == 0):", "with m.If(0):", BINARY, 4),
