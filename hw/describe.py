@@ -81,6 +81,8 @@ def _station(station: plans.Station, layer: Layer, contents: Mapping[str, Image]
         )
     if isinstance(station, plans.Buffer):
         yield f"  {station.depth} words"
+    if isinstance(station, plans.Align):
+        yield f"  shifts of {station.shift.low}..{station.shift.high}, {station.groups} groups"
     if isinstance(station, attention.Attend):
         yield (
             f"  k^T v first, {station.tokens} tokens, {station.heads} heads of "

@@ -9,6 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulate import Accumulate
+from hw.align import Align
 from hw.attention import Attend
 from hw.classify import Classify, layout
 from hw.correlate import Correlate
@@ -36,6 +37,7 @@ _ENGINES: dict[str, type[Engine]] = {
     "neurons": Neurons,
     "maximum": Maximum,
     "join": Join,
+    "align": Align,
     "attend": Attend,
     "recall": Recall,
     "correlate": Correlate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import memory
 
 from hw.stream import Engine, advance
@@ -92,7 +92,7 @@ class Window(Engine):
     i : In(stream)
         Words of the map, row by row.
     o : Out(stream)
-        Words in the order of the station; taps outside the map are zero.
+        Words in the order of the station; taps outside the map hold its ``fill``.
 
     Timing
     ------
@@ -150,10 +150,13 @@ class Window(Engine):
         following = source + hop(m, nest, last, "address", words)
         with m.If(issue):
             m.d.sync += source.eq(Mux(following >= words, following - words, following))
+        width = station.i.type.width
+        element = Const(station.fill, signed(width)).as_unsigned() if station.fill else Const(0)
+        fill = element.replicate(station.i.width // width) if station.fill else element
         m.d.comb += [
             read.addr.eq(source),
             self.o.valid.eq(full),
-            self.o.payload.eq(Mux(self._outside(m, nest, last, issue), 0, read.data)),
+            self.o.payload.eq(Mux(self._outside(m, nest, last, issue), fill, read.data)),
         ]
         return m
 

@@ -146,7 +146,7 @@ class Window(Station):
     """Sliding window over a map that streams in, read ``repeats`` times per position.
 
     The pixels of all samples form one endless line. A ring of ``capacity`` pixels holds a piece of
-    it; padding taps read as zero. Words leave per position: for each repeat, either tap by tap
+    it; padding taps read as ``fill``. Words leave per position: for each repeat, either tap by tap
     (``order`` ``tap``: ky, kx, group) or group by group (``group``: group, ky, kx).
 
     Parameters
@@ -157,6 +157,8 @@ class Window(Station):
     order : str
     capacity : int
         Pixels held; at least ``span + 1``.
+    fill : int
+        Value of each element of a padding tap.
     """
 
     kind: ClassVar[str] = "window"
@@ -170,6 +172,7 @@ class Window(Station):
     repeats: int
     order: str
     capacity: int
+    fill: int = 0
 
     def __post_init__(self) -> None:
         if self.capacity <= self.span:
@@ -304,6 +307,32 @@ class Join(Station):
     """Sum of two streams, word by word."""
 
     kind: ClassVar[str] = "join"
+
+
+@dataclass(frozen=True)
+class Align(Station):
+    """Sum of two streams, each shifted left by its own count per channel.
+
+    Parameter word g holds, for lane p of group g, the shift of the first input at bits
+    ``2 * p * shift.width`` upwards and that of the second above it.
+
+    Parameters
+    ----------
+    groups : int
+        Words per position.
+    shift : IntType
+        Unsigned field of the parameter memory.
+    """
+
+    kind: ClassVar[str] = "align"
+
+    groups: int
+    shift: IntType
+
+    @property
+    def memory_bits(self) -> int:
+        """Size of the parameter memory [bit]."""
+        return self.groups * self.o.lanes * 2 * self.shift.width
 
 
 @dataclass(frozen=True)

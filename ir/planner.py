@@ -19,12 +19,14 @@ from ir.layers import (
     Layer,
     MaxPool,
     Readout,
+    ShiftAdd,
     Synapse,
     map_size,
 )
 from ir.network import Network
 from ir.plan import (
     Accumulate,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -78,7 +80,7 @@ class _Builder:
             self.lanes[layer.name] = self._output_lanes(layer)
             if isinstance(layer, Input):
                 first = self._consumers(layer)[0][0]
-                takes_any = isinstance(first, (LIF, Add))
+                takes_any = isinstance(first, (LIF, Add, ShiftAdd))
                 self.lanes[layer.name] = 1 if takes_any else self._wanted_lanes(first, 0)
                 link = source = self._link(layer, self.network.edges[layer.name])
             else:
@@ -115,7 +117,7 @@ class _Builder:
             return self.folds[layer.name].pe
         if isinstance(layer, Readout):
             return 1
-        if isinstance(layer, Add):
+        if isinstance(layer, (Add, ShiftAdd)):
             return max(self.lanes[name] for name in layer.inputs)
         return self.lanes[layer.inputs[0]] if layer.inputs else 1
 
@@ -170,14 +172,16 @@ class _Builder:
             return self._put(self._neurons(layer, inputs[0], self._link(layer, edge)))
         if isinstance(layer, MaxPool):
             source = self.network.edges[layer.inputs[0]]
-            taps = self._window(
-                layer, inputs[0], source, (layer.kernel, layer.stride, layer.padding), 1, "group"
-            )
+            shape = (layer.kernel, layer.stride, layer.padding)
+            fill = min(0, inputs[0].type.low)
+            taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
             out = self._link(layer, edge)
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
             out = self._link(layer, edge, type=inputs[0].type + inputs[1].type)
             return self._put(Join(layer.name, inputs, (out,)))
+        if isinstance(layer, ShiftAdd):
+            return self._align(layer, inputs, edge)
         if isinstance(layer, Attention):
             return self._attention(layer, inputs, self._link(layer, edge))
         assert isinstance(layer, Readout)
@@ -191,6 +195,7 @@ class _Builder:
         shape: tuple[int, int, int],
         repeats: int,
         order: str,
+        fill: int = 0,
     ) -> Link:
         kernel, stride, padding = shape
         groups = source.channels // link.lanes
@@ -211,6 +216,7 @@ class _Builder:
                 repeats,
                 order,
                 capacity,
+                fill,
             )
         )
 
@@ -251,6 +257,16 @@ class _Builder:
         return Neurons(
             layer.name, (link,), (out,), layer.neuron, groups, current=current, h=h, v=v, **fields
         )
+
+    def _align(self, layer: ShiftAdd, inputs: tuple[Link, ...], edge: Edge) -> Link:
+        a, b = (link.type for link in inputs)
+        shift = IntType.of_width(_range(layer.shifts).width, signed=False)
+        total = layer.sum_type(a, b)
+        if self.hardware.widths == "format":
+            ends = np.array([[low, high] for high in (0, shift.high) for low in (0, shift.high)]).T
+            total = layer.sum_type(a, b, ends)
+        out = self._link(layer, edge, type=total)
+        return self._put(Align(layer.name, inputs, (out,), edge.channels // out.lanes, shift))
 
     def _attention(self, layer: Attention, inputs: tuple[Link, ...], out: Link) -> Link:
         edge, fold = self.network.edges[layer.name], self.folds[layer.name]

@@ -15,6 +15,7 @@ import numpy as np
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
     Accumulate,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -91,8 +92,9 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         return _pipeline(station.latency, valid[0], move[0])
     if isinstance(station, Classify):
         return _pipeline(2, valid[0], move[0])
-    if isinstance(station, Join):
-        (entered,), offered_join = _pipeline(1, np.maximum(*valid), move[0])
+    if isinstance(station, (Join, Align)):
+        registers = 1 if isinstance(station, Join) else 2
+        (entered,), offered_join = _pipeline(registers, np.maximum(*valid), move[0])
         return [entered, entered], offered_join
     if isinstance(station, Accumulate):
         return _accumulate(station, valid[0], move[0], samples)

@@ -31,6 +31,7 @@ SMALL = IntType(-4, 3)
 COUNT = IntType(0, 2)
 DRIFT = IntType(-3, 1)
 RANGE = IntType(-2, 3)
+OCTAL = IntType(0, 7)
 SEED = 7
 PATIENCE = 400
 LINGER = 6  # an engine that invents a word shall be seen
@@ -254,10 +255,12 @@ def window(
     spare: int = 0,
     samples: int = 2,
     stalls: str = FREE,
+    type: IntType = OCTAL,
+    fill: int = 0,
 ) -> None:
     """Check a window against NumPy, and its cycles against a literal reading of the page."""
     (height, width), (kernel, stride, padding) = size, shape
-    type, lanes, steps = IntType(0, 7), 2, 1
+    lanes, steps = 2, 1
     span = (kernel - 1) * (width + 1)
     i = link(height * width * count, lanes, steps, type, "i")
     station = plans.Window(
@@ -273,12 +276,13 @@ def window(
         repeats,
         order,
         span + 1 + spare,
+        fill,
     )
     places = station.out_height * station.out_width
     o = link(places * station.words_per_position, lanes, steps, type, "o")
     station = plans.Window(**{**station.__dict__, "outputs": (o,)})
     x = values((samples, steps, height * width, count * lanes), type)
-    taps = windows(x, size, kernel, stride, padding)
+    taps = windows(x, size, kernel, stride, padding, fill)
     taps = taps.reshape(samples, steps, places, count, lanes, kernel, kernel)
     axes = (0, 2, 5, 6, 3, 4, 1) if order == "tap" else (0, 2, 3, 5, 6, 4, 1)
     rows = taps.transpose(axes).reshape(samples * places, 1, -1, lanes, steps)
@@ -360,6 +364,30 @@ def join(a: IntType = COUNT, b: IntType = DRIFT, stalls: str = FREE) -> None:
     equal(traffic.taken[0], traffic.taken[1], "join takes")
     if stalls == FREE:
         equal(traffic.moved[0], np.arange(count) + 1, "join offers")
+
+
+def align(a: IntType = COUNT, b: IntType = DRIFT, high: int = 3, stalls: str = FREE) -> None:
+    """Check a sum with shifts, whose parameter words belong to channel groups."""
+    lanes, steps, count, positions = 2, 2, 3, 5
+    channels = lanes * count
+    left = link(positions * count, lanes, steps, a, "a")
+    right = link(positions * count, lanes, steps, b, "b")
+    shifts = values((2, channels), IntType(0, high))
+    low, top = a.low + b.low, a.high + b.high
+    wide = 1 << high
+    total = IntType(min(0, low * wide), max(1, top * wide))
+    o = link(positions * count, lanes, steps, total, "o")
+    x, y = values((steps, positions, channels), a), values((steps, positions, channels), b, SEED + 1)
+    field = IntType.of_width(IntType(0, high).width, signed=False)
+    station = plans.Align("o", (left, right), (o,), count, field)
+    rows = shifts.T.reshape(count, -1).tolist()
+    image = Image("o", 2 * lanes * field.width, tuple(pack_fields(r, [field] * len(r)) for r in rows))
+    dut = engine("align", "Align", station, image)
+    traffic = drive(dut, [pack(x, left), pack(y, right)], [o.words], stalls)
+    equal(unpack(traffic.words[0], o, channels), (x << shifts[0]) + (y << shifts[1]), "align")
+    equal(traffic.taken[0], traffic.taken[1], "align takes")
+    if stalls == FREE:
+        equal(traffic.moved[0], np.arange(o.words) + 2, "align offers")
 
 
 def attend(

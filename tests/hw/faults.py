@@ -61,7 +61,7 @@ _synapse = _of("synapse", "synapse")
 _window = _of("window", "window")
 _attend = _of("attend", "attention")
 _recall, _correlate = _of("recall", "recall"), _of("correlate", "correlate")
-_mix = _of("mix", "mix")
+_mix, _align = _of("mix", "mix"), _of("align", "align")
 _maximum = _of("maximum", "maximum")
 _join = _of("join", "join")
 _accumulate = _of("accumulate", "accumulate")
@@ -238,7 +238,7 @@ FAULTS = [
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
     _window(
-        "padding not zero", "Mux(self._outside(m, nest, last, issue), 0, read.data)", "read.data"
+        "padding not zero", "Mux(self._outside(m, nest, last, issue), fill, read.data)", "read.data"
     ),
     _window("padding on the right side only", "(at < padding) | ", ""),
     _window("ring wraps one word late", "following >= words", "following > words"),
@@ -290,6 +290,33 @@ FAULTS = [
         "Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)",
         "Mux(count.bank == bank, count.address, apply.address)",
         stalls="flowing/mostly_stalled",
+    ),
+    _align("left shifted by the right's count", "(left << by[0])", "(left << by[1])"),
+    _align("shifts of lanes swapped", "enumerate(zip(*words", "enumerate(zip(*(w[::-1] for w in words)"),
+    _align("difference", ") + (right << by[1])", ") - (right << by[1])"),
+    _align(
+        "shifts stand still",
+        "advance(m, address, station.groups)",
+        "advance(m, address, 1)",
+    ),
+    _align(
+        "right taken alone",
+        "pipeline.enable[0] & a.valid",
+        "pipeline.enable[0]",
+        stalls="mostly_stalled/flowing",
+    ),
+    _window(
+        "padding wins over negative values",
+        "issue), fill, read.data)",
+        "issue), 0, read.data)",
+        type=IntType(-6, 5),
+        fill=-6,
+    ),
+    _maximum(
+        "compares without signs",
+        "with m.If(new > old):",
+        "with m.If(new.as_unsigned() > old.as_unsigned()):",
+        IntType(-5, 6),
     ),
     _recall("one bank for all samples", "Loop(2, address", "Loop(1, address"),
     _recall("keys beside each other swapped", "Cat(words)", "Cat(words[::-1])"),

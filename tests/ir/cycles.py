@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
     Accumulate,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -152,7 +153,7 @@ class Pipeline:
 
 
 class Piped(Machine):
-    """Neurons, Classify, and Join with its two inputs taken together."""
+    """Neurons, Classify, and Join and Align with their two inputs taken together."""
 
     def __init__(self, registers: int, inputs: int = 1) -> None:
         self.pipe, self.inputs = Pipeline(registers), inputs
@@ -390,6 +391,8 @@ def machine(station: Station) -> Machine:
             return Piped(station.o.steps + 2)
         case Join():
             return Piped(1, 2)
+        case Align():
+            return Piped(2, 2)
         case Attend():
             return Attending(station)
         case Recall():

@@ -54,7 +54,7 @@ def test_word_counts_agree_on_both_sides_of_every_station():
             here = s.i.words * s.i.lanes
             if s.kind in ("fork", "buffer", "split", "merge"):
                 assert all(o.words * o.lanes == here for o in s.outputs)
-            elif s.kind in ("neurons", "join"):
+            elif s.kind in ("neurons", "join", "align"):
                 assert {i.words for i in s.inputs} == {s.o.words}
                 assert {i.lanes for i in s.inputs} == {s.o.lanes}
             elif s.kind == "maximum":

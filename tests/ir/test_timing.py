@@ -9,6 +9,7 @@ from ir.fold import Fold, Hardware
 from ir.layers import Attention, Input
 from ir.plan import (
     Accumulate,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -99,7 +100,7 @@ def test_some_plans_of_the_smallest_sizes_live_and_some_deadlock():
 def test_random_plans_hold_every_kind_of_station():
     kinds = {type(s) for seed in SEEDS for s in random_plan(seed, tight=False).stations}
     assert kinds == {
-        Accumulate, Attend, Buffer, Classify, Correlate, Fork, Join, Maximum, Merge, Mix, Neurons,
+        Accumulate, Align, Attend, Buffer, Classify, Correlate, Fork, Join, Maximum, Merge, Mix, Neurons,
         Recall, Split, Synapse, Window,
     }  # fmt: skip
 
