@@ -5,32 +5,31 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory
 
-from hw.stream import Engine, Pipeline, advance, elements, resize, tree
-from ir import plan
-from ir.types import IntType
+from hw.stream import Engine, Pipeline, accumulators, advance, tree
+from ir import attention
 
 
 class Attend(Engine):
-    """Attention over the tokens of a sample, ``pe`` columns of a head per cycle.
+    """Attention over the tokens of a sample: ``simd`` rows of ``pe`` columns of k^T v per cycle.
 
     While k and v of a sample stream in, one bank of counters accumulates the matrix k^T v; then the
     q words stream through it while the other bank takes the next sample.
 
     Parameters
     ----------
-    station : ir.plan.Attend
+    station : ir.attention.Attend
 
     Members
     -------
     q, k, v : In(stream)
-        One head per word.
+        One or several heads per word.
     o : Out(stream)
-        ``pe`` columns of a head per word.
+        ``pe`` columns of a head, or of several, per word.
 
     Timing
     ------
-    ``chunks`` cycles per head word on either side. Latency 2 cycles from q, which waits until all k
-    and v words of its sample were taken.
+    ``visits`` cycles per input word on either side. Latency 3 cycles from the last visit of an
+    output word; q waits until all k and v words of its sample were taken.
 
     Source
     ------
@@ -38,34 +37,33 @@ class Attend(Engine):
     """
 
     names = ("q", "k", "v")
-    station: plan.Attend
+    station: attention.Attend
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         station = self.station
         waiting = Signal(range(3))
-        counted, applied = Signal(), Signal()
+        counted, applied, free = Signal(), Signal(), Signal()
         m.d.sync += waiting.eq(waiting + counted - applied)
 
         count, apply = _Visit(m, station, "count"), _Visit(m, station, "apply")
-        pipeline = Pipeline(m, 2, self.q.valid & (waiting != 0), self.o.ready)
+        pipeline = Pipeline(m, 2, self.q.valid & (waiting != 0), free)
         m.d.comb += [
             count.go.eq(self.k.valid & self.v.valid & (waiting != 2)),
             apply.go.eq(self.q.valid & (waiting != 0) & pipeline.enable[0]),
             counted.eq(count.go & count.last),
             applied.eq(apply.go & apply.last),
-            self.k.ready.eq(count.go & count.last_chunk),
-            self.v.ready.eq(count.go & count.last_chunk),
-            self.q.ready.eq(apply.go & apply.last_chunk),
-            self.o.valid.eq(pipeline.valid[1]),
+            self.k.ready.eq(count.go & count.last_visit),
+            self.v.ready.eq(count.go & count.last_visit),
+            self.q.ready.eq(apply.go & apply.last_visit),
         ]
 
-        width = station.memory_bits // (2 * station.heads * station.chunks)
+        width = station.counters * station.count.width
         contents = []
         updated = Signal(width)
         for bank in range(2):
             m.submodules[f"bank_{bank}"] = matrix = memory.Memory(
-                shape=width, depth=station.heads * station.chunks, init=[]
+                shape=width, depth=station.words * station.visits, init=[]
             )
             write, read = matrix.write_port(), matrix.read_port(domain="comb")
             m.d.comb += [
@@ -79,84 +77,114 @@ class Attend(Engine):
             contents.append(read.data)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
 
-        spikes = Signal(station.i.width, reset_less=True)
+        spikes = Signal(station.parallel * station.simd * station.i.steps, reset_less=True)
         matrix_word = Signal(width, reset_less=True)
         with m.If(pipeline.enable[0]):
             m.d.sync += [
-                spikes.eq(self.q.payload),
+                spikes.eq(self._rows(m, self.q.payload, apply)),
                 matrix_word.eq(Mux(apply.bank, *contents[::-1])),
             ]
-        with m.If(pipeline.enable[1]):
-            m.d.sync += self.o.payload.eq(self._apply(spikes, matrix_word))
+        sums = self._apply(spikes, matrix_word)
+        accumulators(m, self.o, station.o, pipeline, free, sums, station.rows)
         return m
 
-    def _counters(self, word: Value) -> list[list[list[Value]]]:
-        """Return the counters of a memory word, by row d, column e of the chunk, and step."""
+    def _counters(self, word: Value) -> list[list[list[list[Value]]]]:
+        """Return the counters of a memory word, by head, row, column and step."""
         station = self.station
-        bits = IntType(0, station.tokens).width
-        pe, steps = station.o.lanes, station.o.steps
+        bits, steps = station.count.width, station.o.steps
+        columns = station.o.lanes // station.parallel
+        found = iter(word[k * bits : (k + 1) * bits] for k in range(station.counters))
         return [
-            [
-                [
-                    word[((d * pe + e) * steps + t) * bits : ((d * pe + e) * steps + t + 1) * bits]
-                    for t in range(steps)
-                ]
-                for e in range(pe)
-            ]
-            for d in range(station.head_width)
+            [[[next(found) for _ in range(steps)] for _ in range(columns)]
+             for _ in range(station.simd)]
+            for _ in range(station.parallel)
         ]
+
+    def _rows(self, m: Module, payload: Value, visit: _Visit) -> Value:
+        """Return the channels of the visit's rows of each head."""
+        station = self.station
+        size = station.simd * station.i.steps
+        return Cat(
+            _part(m, head, visit.row, station.rows, size) for head in self._heads(payload)
+        )
+
+    def _heads(self, payload: Value) -> list[Value]:
+        station = self.station
+        size = station.head_width * station.i.steps
+        return [payload[g * size : (g + 1) * size] for g in range(station.parallel)]
 
     def _update(self, m: Module, count: _Visit, word: Value) -> Value:
         """Return the memory word with the spikes of this visit counted in."""
         station = self.station
-        columns = Signal(station.o.lanes * station.o.steps)
-        with m.Switch(count.chunk):
-            for chunk in range(station.chunks):
-                with m.Case(chunk):
-                    low = chunk * len(columns)
-                    m.d.comb += columns.eq(self.v.payload[low : low + len(columns)])
+        steps, columns = station.o.steps, station.o.lanes // station.parallel
+        k = self._rows(m, self.k.payload, count)
+        v = Cat(
+            _part(m, head, count.chunk, station.chunks, columns * steps)
+            for head in self._heads(self.v.payload)
+        )
         old = Signal(len(word))
         m.d.comb += old.eq(Mux(count.first, 0, word))
-        rows, steps = elements(self.k.payload, station.inputs[1]), station.o.steps
         return Cat(
-            (counter + (rows[d][t] & columns[e * steps + t]))[: len(counter)]
-            for d, row in enumerate(self._counters(old))
+            (
+                counter
+                + (k[(g * station.simd + d) * steps + t] & v[(g * columns + e) * steps + t])
+            )[: len(counter)]
+            for g, head in enumerate(self._counters(old))
+            for d, row in enumerate(head)
             for e, column in enumerate(row)
             for t, counter in enumerate(column)
         )
 
-    def _apply(self, spikes: Value, word: Value) -> Value:
-        """Return the output word: for each column, the sum of the rows that q selects."""
+    def _apply(self, spikes: Value, word: Value) -> list[Value]:
+        """Return, for each column and step, the sum of the rows that q selects."""
         station = self.station
-        q, matrix = elements(spikes, station.i), self._counters(word)
-        width = station.o.type.width
+        steps, size = station.i.steps, station.simd
         found = []
-        for e in range(station.o.lanes):
-            for t in range(station.o.steps):
-                gated = [
-                    matrix[d][e][t] & q[d][t][0].replicate(len(matrix[d][e][t]))
-                    for d in range(station.head_width)
-                ]
-                found.append(resize(tree(gated), width))
-        return Cat(found)
+        for g, head in enumerate(self._counters(word)):
+            for e in range(station.o.lanes // station.parallel):
+                for t in range(steps):
+                    gated = [
+                        head[d][e][t]
+                        & spikes[(g * size + d) * steps + t].replicate(station.count.width)
+                        for d in range(size)
+                    ]
+                    found.append(tree(gated))
+        return found
+
+
+def _part(m: Module, word: Value, index: Signal, count: int, size: int) -> Value:
+    """Return part ``index`` of ``count`` parts of ``size`` bits."""
+    if count == 1:
+        return word[:size]
+    part = Signal(size)
+    with m.Switch(index):
+        for k in range(count):
+            with m.Case(k):
+                m.d.comb += part.eq(word[k * size : (k + 1) * size])
+    return part
 
 
 class _Visit:
-    """Place of one side in the (token, head, chunk) walk over a sample, and its bank."""
+    """Place of one side in the (token, word, chunk, row) walk over a sample, and its bank."""
 
-    def __init__(self, m: Module, station: plan.Attend, name: str) -> None:
+    def __init__(self, m: Module, station: attention.Attend, name: str) -> None:
+        depth = station.words * station.visits
         self.go = Signal(name=f"{name}_go")
         self.bank = Signal(name=f"{name}_bank")
-        self.address = Signal(range(station.heads * station.chunks), name=f"{name}_address")
+        self.address = Signal(range(depth), name=f"{name}_address")
         self.chunk = Signal(range(station.chunks), name=f"{name}_chunk")
+        self.row = Signal(range(station.rows), name=f"{name}_row")
         token = Signal(range(station.tokens), name=f"{name}_token")
         self.first: Value = token == 0
-        self.last_chunk: Value = self.chunk == station.chunks - 1
-        wrap = self.address == station.heads * station.chunks - 1
+        last_row = self.row == station.rows - 1
+        self.last_visit: Value = last_row & (self.chunk == station.chunks - 1)
+        wrap = self.address == depth - 1
         self.last: Value = wrap & (token == station.tokens - 1)
         with m.If(self.go):
-            advance(m, self.chunk, station.chunks)
-            advance(m, self.address, station.heads * station.chunks)
+            advance(m, self.row, station.rows)
+            with m.If(last_row):
+                advance(m, self.chunk, station.chunks)
+            advance(m, self.address, depth)
             with m.If(wrap):
                 advance(m, token, station.tokens)
             with m.If(self.last):

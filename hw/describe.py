@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hw.top import identifier
+from ir import attention, tile
 from ir import plan as plans
-from ir import tile
 from ir.image import Image
 from ir.layers import LIF, Layer
 from ir.network import Network
@@ -92,11 +92,18 @@ def _station(station: plans.Station, layer: Layer, contents: Mapping[str, Image]
         )
     if isinstance(station, plans.Buffer):
         yield f"  {station.depth} words"
-    if isinstance(station, plans.Attend):
+    if isinstance(station, plans.Align):
+        yield f"  shifts of {station.shift.low}..{station.shift.high}, {station.groups} groups"
+    if isinstance(station, attention.Attend):
         yield (
-            f"  {station.tokens} tokens, {station.heads} heads of {station.head_width}, "
-            f"{station.chunks} chunks a head, {station.lanes} lanes"
+            f"  k^T v first, {station.tokens} tokens, {station.heads} heads of "
+            f"{station.head_width}, {station.parallel} at once, {station.chunks} chunks, "
+            f"{station.rows} visits of {station.simd} rows, {station.lanes} lanes"
         )
+    if isinstance(station, attention.Recall):
+        yield f"  {station.tokens} tokens, {station.keys} at once, {station.chunks} chunks a head"
+    if isinstance(station, (attention.Correlate, attention.Mix)):
+        yield f"  q k^T first, {station.keys} keys at once, {station.lanes} lanes"
     if isinstance(layer, LIF) and isinstance(station, plans.Neurons):
         neuron = layer.neuron
         yield (

@@ -85,6 +85,51 @@ class Pipeline:
                 m.d.sync += self.valid[stage].eq(before[stage])
 
 
+def accumulators(
+    m: Module,
+    o: stream.Interface,
+    link: plan.Link,
+    pipeline: Pipeline,
+    free: Signal,
+    sums: Sequence[Value],
+    count: int,
+) -> None:
+    """Add the last pipeline register, which holds ``sums``, and accumulators that are the output.
+
+    Parameters
+    ----------
+    o, link
+        Output stream, and its description.
+    pipeline : Pipeline
+        Its last register moves on when ``free``, which is driven here.
+    sums : Values
+        By lane and step.
+    count : int
+        Words that are added up; while a complete sum waits, none is added.
+    """
+    complete, adding, visit = Signal(), Signal(), Signal(range(count))
+    m.d.comb += [
+        free.eq(~complete | o.ready),
+        adding.eq(pipeline.valid[-1] & free),
+        o.valid.eq(complete),
+    ]
+    with m.If(o.ready):
+        m.d.sync += complete.eq(0)
+    with m.If(adding):
+        advance(m, visit, count)
+        m.d.sync += complete.eq(visit == count - 1)
+    width = link.type.width
+    for k, total in enumerate(sums):
+        name = f"{k // link.steps}_{k % link.steps}"
+        held = Signal(total.shape(), name=f"sum_{name}", reset_less=True)
+        added = Signal(width, name=f"accumulator_{name}", reset_less=True)
+        with m.If(pipeline.enable[-1]):
+            m.d.sync += held.eq(total)
+        with m.If(adding):
+            m.d.sync += added.eq(Mux(visit == 0, 0, added) + held)
+        m.d.comb += o.payload[k * width : (k + 1) * width].eq(added)
+
+
 class Engine(wiring.Component):
     """A station in hardware.
 

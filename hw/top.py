@@ -10,11 +10,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulate import Accumulate
+from hw.align import Align
 from hw.attention import Attend
 from hw.classify import Classify, layout
+from hw.correlate import Correlate
 from hw.join import Join
 from hw.maximum import Maximum
+from hw.mix import Mix
 from hw.neuron import Neurons
+from hw.recall import Recall
 from hw.reorder import Reorder
 from hw.serial import SerialNeurons
 from hw.stepwise import Stepwise
@@ -39,7 +43,11 @@ _ENGINES: dict[str, type[Engine]] = {
     "serial_neurons": SerialNeurons,
     "maximum": Maximum,
     "join": Join,
+    "align": Align,
     "attend": Attend,
+    "recall": Recall,
+    "correlate": Correlate,
+    "mix": Mix,
     "accumulate": Accumulate,
     "classify": Classify,
     "reorder": Reorder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import memory
 
 from hw.loops import Loop, Walk
@@ -43,7 +43,7 @@ class Window(Engine):
     i : In(stream)
         Words of the map, row by row.
     o : Out(stream)
-        Words in the order of the station; taps outside the map are zero.
+        Words in the order of the station; taps outside the map hold its ``fill``.
 
     Timing
     ------
@@ -100,10 +100,13 @@ class Window(Engine):
         following = source + walk.hop("address", words)
         with m.If(issue):
             m.d.sync += source.eq(Mux(following >= words, following - words, following))
+        width = station.i.type.width
+        element = Const(station.fill, signed(width)).as_unsigned() if station.fill else Const(0)
+        fill = element.replicate(station.i.width // width) if station.fill else element
         outside = walk.outside(station.height, station.width, station.padding)
         m.d.comb += [
             read.addr.eq(source),
             self.o.valid.eq(full),
-            self.o.payload.eq(Mux(outside, 0, read.data)),
+            self.o.payload.eq(Mux(outside, fill, read.data)),
         ]
         return m

@@ -10,6 +10,7 @@ from ir.errors import SpikewrightError
 WIDTHS = ("actual", "format")
 FABRICS = ("plain", "ecp5", "gowin", "xc7", "ice40")
 KINDS = ("stream", "table")
+FIRSTS = ("", "kv", "qk")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Fold:
         Outputs per cycle; divides the layer's outputs.
     simd : int
         Inputs per output and cycle; divides the layer's input channels.
+    first : str
+        Of attention: ``kv`` computes k^T v first, ``qk`` q k^T, and nothing whichever takes fewer
+        cycles. ``pe`` then counts columns, a multiple of the head width for heads side by side, and
+        ``simd`` rows of k^T v (``kv``) or keys (``qk``).
     kind : str
         ``stream``: weights stream past each position, all T time steps side by side. ``table``:
         weights stand still in LUT RAM while all positions and steps stream past, one step a cycle.
@@ -31,6 +36,7 @@ class Fold:
 
     pe: int
     simd: int
+    first: str = ""
     kind: str = "stream"
     loaders: int = 1
 
@@ -43,6 +49,13 @@ class Fold:
             value = getattr(self, noun)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
                 raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
+        if self.first not in FIRSTS:
+            raise SpikewrightError(
+                f"Fold has first {self.first!r:.40}; allowed are kv, qk and nothing."
+            )
+
+    def __str__(self) -> str:
+        return f"({self.pe}, {self.simd}{', ' + self.first if self.first else ''})"
 
 
 @dataclass(frozen=True)

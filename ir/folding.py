@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
@@ -21,7 +22,7 @@ def dimensions(layer: Layer, network: Network) -> tuple[int, int] | None:
     if isinstance(layer, (Synapse, Readout)):
         return int(layer.weight.shape[0]), int(layer.weight.shape[1])
     if isinstance(layer, Attention):
-        return network.edges[layer.name].channels // layer.heads, 0
+        return network.edges[layer.name].channels, 0
     if isinstance(layer, MaxPool):
         return network.edges[layer.name].channels, 0
     return None
@@ -39,7 +40,8 @@ def cycles(layer: Layer, fold: Fold, network: Network) -> int:
             out.positions * per_position, source.positions * source.channels // fold.simd
         )
     if isinstance(layer, Attention):
-        return out.positions * out.channels // fold.pe
+        rows = out.positions if fold.first == "qk" else out.channels // layer.heads
+        return out.positions * (out.channels // fold.pe) * (rows // fold.simd)
     if isinstance(layer, MaxPool):
         return max(out.positions * layer.kernel**2, source.positions) * out.channels // fold.pe
     assert isinstance(layer, Readout)
@@ -73,22 +75,29 @@ def lanes(layer: Layer, fold: Fold, network: Network) -> int:
 
 
 def choices(layer: Layer, network: Network) -> Iterator[Fold]:
-    """Yield every legal fold of a layer."""
+    """Yield every legal fold of a layer.
+
+    Attention may compute several heads at once, with all their columns: pe is then a multiple of
+    the head width.
+    """
     dims = dimensions(layer, network)
     assert dims is not None
     outputs, inputs = dims
+    if isinstance(layer, Attention):
+        width, tokens = outputs // layer.heads, network.edges[layer.name].positions
+        columns = divisors(width) + [width * heads for heads in divisors(layer.heads)[1:]]
+        for first, rows in (("kv", width), ("qk", tokens)):
+            yield from (Fold(pe, simd, first) for pe in columns for simd in divisors(rows))
+        return
     for pe in divisors(outputs):
-        if inputs:
-            yield from (Fold(pe, simd) for simd in divisors(inputs))
-        else:
-            yield Fold(pe, outputs if isinstance(layer, Attention) else 1)
+        yield from (Fold(pe, simd) for simd in (divisors(inputs) if inputs else [1]))
 
 
 def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     """Return a fold for every layer that folds.
 
-    Folds that ``hardware`` names are kept. The others start at the smallest; as long as the budget
-    of lanes allows, the slowest layer gets the cheapest fold that makes it faster.
+    Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
+    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it.
 
     Raises
     ------
@@ -98,51 +107,74 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     foldable = {
         layer.name: layer for layer in network.layers if dimensions(layer, network) is not None
     }
-    folds: dict[str, Fold] = {}
-    for name, fold in hardware.folds.items():
+    for name in hardware.folds:
         if name not in foldable:
             raise SpikewrightError(
                 f"Fold names layer {name!r}; foldable are {', '.join(foldable)}."
             )
-        if fold.kind == "table" and not isinstance(foldable[name], Synapse):
+    options = {name: _options(layer, network) for name, layer in foldable.items()}
+    for name, fold in hardware.folds.items():
+        layer = foldable[name]
+        if fold.kind == "table" and not isinstance(layer, Synapse):
             raise SpikewrightError(
-                f"Fold of layer {name} has kind table; allowed for {foldable[name].kind} is stream."
+                f"Fold of layer {name} has kind table; allowed for {layer.kind} is stream."
             )
         if fold.kind == "table" and hardware.fabric not in ARITY:
             raise SpikewrightError(
                 f"Fold of layer {name} has kind table; fabric {hardware.fabric} has no LUT RAM."
             )
-        if Fold(fold.pe, fold.simd) not in set(choices(foldable[name], network)):
-            legal = ", ".join(f"({f.pe}, {f.simd})" for f in choices(foldable[name], network))
+        options[name] = [
+            option
+            for option in options[name]
+            if (option.fold.pe, option.fold.simd) == (fold.pe, fold.simd)
+            and fold.first in ("", option.fold.first)
+        ][:1]
+        if fold.kind == "table" and options[name]:
+            cost = lanes(layer, fold, network), cycles(layer, fold, network)
+            options[name] = [_Option(fold, *cost)]
+        if not options[name]:
+            legal = ", ".join(map(str, choices(foldable[name], network)))
             raise SpikewrightError(
-                f"Fold of layer {name} is pe {fold.pe}, simd {fold.simd}; allowed are {legal}."
+                f"Fold of layer {name} is pe {fold.pe}, simd {fold.simd}"
+                f"{', first ' + fold.first if fold.first else ''}; allowed are {legal}."
             )
-        folds[name] = fold
-    for name, layer in foldable.items():
-        folds.setdefault(name, min(choices(layer, network), key=lambda f: (f.pe * f.simd, f.pe)))
+    limits = sorted({option.cycles for found in options.values() for option in found})
+    for limit in limits:
+        chosen = {
+            name: next((option for option in found if option.cycles <= limit), None)
+            for name, found in options.items()
+        }
+        fitting = [option for option in chosen.values() if option is not None]
+        if len(fitting) == len(chosen) and sum(o.lanes for o in fitting) <= hardware.lanes:
+            return {name: option.fold for name, option in zip(chosen, fitting, strict=True)}
+    least = sum(found[0].lanes for found in options.values())
+    raise SpikewrightError(
+        f"Hardware has lanes {hardware.lanes}; this network needs at least {least}."
+    )
 
-    def spent() -> int:
-        return sum(lanes(foldable[n], f, network) for n, f in folds.items())
 
-    if spent() > hardware.lanes:
-        raise SpikewrightError(
-            f"Hardware has lanes {hardware.lanes}; this network needs at least {spent()}."
-        )
-    while True:
-        pace = {n: cycles(foldable[n], f, network) for n, f in folds.items()}
-        slowest = max(pace, key=lambda n: pace[n])
-        if slowest in hardware.folds:
-            return folds
-        layer = foldable[slowest]
-        faster = [
-            (lanes(layer, f, network), cycles(layer, f, network), abs(f.pe - f.simd), f.pe, f)
-            for f in choices(layer, network)
-            if cycles(layer, f, network) < pace[slowest]
-        ]
-        if not faster:
-            return folds
-        best = min(faster, key=lambda row: row[:4])[4]
-        extra = lanes(layer, best, network) - lanes(layer, folds[slowest], network)
-        if spent() + extra > hardware.lanes:
-            return folds
-        folds[slowest] = best
+@dataclass(frozen=True)
+class _Option:
+    """A fold with what it costs and takes."""
+
+    fold: Fold
+    lanes: int
+    cycles: int
+
+
+def _options(layer: Layer, network: Network) -> list[_Option]:
+    """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
+    found = [
+        _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
+        for fold in choices(layer, network)
+    ]
+    return sorted(
+        found,
+        key=lambda o: (
+            o.fold.pe * o.fold.simd,
+            o.cycles,
+            abs(o.fold.pe - o.fold.simd),
+            o.fold.pe,
+            o.fold.first,
+        ),
+    )

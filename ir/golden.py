@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ir.layers import LIF, Add, Attention, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import LIF, Add, Attention, Input, Layer, MaxPool, Readout, ShiftAdd, Synapse
 from ir.network import Network
 from ir.neuron import INTEGER
 
@@ -79,19 +79,22 @@ def lif(layer: LIF, sums: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarra
 
 
 def windows(
-    x: np.ndarray, shape: tuple[int, int], kernel: int, stride: int, padding: int
+    x: np.ndarray, shape: tuple[int, int], kernel: int, stride: int, padding: int, fill: int = 0
 ) -> np.ndarray:
-    """Return sliding windows, (count, steps, positions, channels, kernel, kernel), zero-padded.
+    """Return sliding windows, (count, steps, positions, channels, kernel, kernel).
 
     Parameters
     ----------
     x : (count, steps, positions, channels)
     shape : (int, int)
         Height and width of the map.
+    fill : int
+        Value of the padding.
     """
     count, steps, _, channels = x.shape
     grid = x.reshape(count, steps, *shape, channels)
-    grid = np.pad(grid, ((0, 0), (0, 0), (padding, padding), (padding, padding), (0, 0)))
+    border = (padding, padding)
+    grid = np.pad(grid, ((0, 0), (0, 0), border, border, (0, 0)), constant_values=fill)
     view = np.lib.stride_tricks.sliding_window_view(grid, (kernel, kernel), axis=(2, 3))
     view = view[:, :, ::stride, ::stride]
     return view.reshape(count, steps, -1, channels, kernel, kernel)
@@ -107,9 +110,12 @@ def _layer(layer: Layer, inputs: list[np.ndarray], network: Network) -> np.ndarr
         weight = layer.weight.reshape(layer.weight.shape[0], -1).astype(np.int64)
         return flat @ weight.T
     if isinstance(layer, MaxPool):
-        return windows(x, shape, layer.kernel, layer.stride, layer.padding).max((4, 5))
+        lowest = int(np.iinfo(np.int64).min)
+        return windows(x, shape, layer.kernel, layer.stride, layer.padding, lowest).max((4, 5))
     if isinstance(layer, Add):
         return x + inputs[1]
+    if isinstance(layer, ShiftAdd):
+        return (x << layer.shifts[0]) + (inputs[1] << layer.shifts[1])
     if isinstance(layer, Attention):
         q, k, v = (_heads(value, layer.heads) for value in inputs)
         out = q @ (k.swapaxes(-1, -2) @ v)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ir.errors import SpikewrightError
-from ir.layers import LIF, Readout, Synapse
+from ir.layers import LIF, Readout, ShiftAdd, Synapse
 from ir.network import Network
-from ir.plan import Classify, Neurons, Plan, Station
+from ir.plan import Align, Classify, Neurons, Plan, Station
 from ir.plan import Synapse as SynapseStation
 from ir.tile import Tile
 from ir.types import IntType
@@ -140,6 +140,8 @@ def layout(station: Station) -> tuple[int, list[IntType]] | None:
         return station.passes * station.tables.words, [code] * lanes
     if isinstance(station, Neurons):
         return station.groups, [station.threshold, station.bias] * station.o.lanes
+    if isinstance(station, Align):
+        return station.groups, [station.shift] * (2 * station.o.lanes)
     if isinstance(station, Classify):
         return station.classes, [station.bias]
     return None
@@ -189,6 +191,8 @@ def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:
             found["weight"] = station.scheme.decode(codes).astype(layer.weight.dtype)
         elif isinstance(station, Neurons):
             found["threshold"], found["bias"] = rows.reshape(-1, 2).T.copy()
+        elif isinstance(station, Align):
+            found["shifts"] = np.ascontiguousarray(rows.reshape(-1, 2).T)
         else:
             found["bias"] = rows.reshape(-1)
     layers = tuple(replace(layer, **arrays.get(layer.name, {})) for layer in network.layers)
@@ -199,6 +203,8 @@ def _rows(network: Network, station: Station) -> np.ndarray:
     layer = network[station.layer]
     if isinstance(layer, LIF):
         return np.stack([layer.threshold, layer.bias], axis=1)
+    if isinstance(layer, ShiftAdd):
+        return layer.shifts.T
     if isinstance(station, Classify):
         assert isinstance(layer, Readout)
         return layer.bias

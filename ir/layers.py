@@ -182,7 +182,7 @@ class LIF(Layer):
 
 @dataclass(frozen=True, eq=False)
 class MaxPool(Layer):
-    """Maximum over square windows; padding is ignored (for spikes: OR).
+    """Maximum over square windows (for spikes: OR); padding is ignored, below every value.
 
     Parameters
     ----------
@@ -198,8 +198,6 @@ class MaxPool(Layer):
 
     def edge(self, inputs: tuple[Edge, ...], steps: int) -> Edge:
         (source,) = inputs
-        if source.type.signed:
-            raise self.refuse("pools signed values; allowed are unsigned ones")
         height, width = map_size(self, source, self.kernel, self.stride, self.padding)
         return Edge(source.channels, height, width, source.steps, source.type)
 
@@ -215,6 +213,46 @@ class Add(Layer):
         if (a.channels, a.height, a.width, a.steps) != (b.channels, b.height, b.width, b.steps):
             raise self.refuse(f"adds {a} and {b}; allowed are equal shapes")
         return Edge(a.channels, a.height, a.width, a.steps, a.type + b.type)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftAdd(Layer):
+    """Sum of two inputs of one shape whose scales differ by powers of two, per channel.
+
+    Output: ``(a << shifts[0]) + (b << shifts[1])``, for currents of several layers that meet before
+    a neuron (membrane shortcut).
+
+    Parameters
+    ----------
+    shifts : int64 (2, channels)
+        0..15.
+
+    Source
+    ------
+    Spikingformer (Zhou et al., 2023) adds currents; one scale per channel makes the sum exact.
+    """
+
+    kind: ClassVar[str] = "shift_add"
+    arrays: ClassVar[tuple[str, ...]] = ("shifts",)
+
+    shifts: np.ndarray
+
+    def sum_type(self, a: IntType, b: IntType, shifts: np.ndarray | None = None) -> IntType:
+        """Return the range of the sums for the very shifts, or for others, int (2, any)."""
+        left, right = (1 << (self.shifts if shifts is None else shifts).astype(np.int64)).tolist()
+        lows = [a.low * x + b.low * y for x, y in zip(left, right, strict=True)]
+        highs = [a.high * x + b.high * y for x, y in zip(left, right, strict=True)]
+        return IntType(min(lows), max(highs))
+
+    def edge(self, inputs: tuple[Edge, ...], steps: int) -> Edge:
+        a, b = inputs
+        if (a.channels, a.height, a.width, a.steps) != (b.channels, b.height, b.width, b.steps):
+            raise self.refuse(f"adds {a} and {b}; allowed are equal shapes")
+        if self.shifts.shape != (2, a.channels):
+            raise self.refuse(
+                f"has shifts of shape {self.shifts.shape}; allowed is (2, {a.channels})"
+            )
+        return Edge(a.channels, a.height, a.width, a.steps, self.sum_type(a.type, b.type))
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +326,7 @@ class Readout(Layer):
 
 
 KINDS: dict[str, type[Layer]] = {
-    cls.kind: cls for cls in (Input, Synapse, LIF, MaxPool, Add, Attention, Readout)
+    cls.kind: cls for cls in (Input, Synapse, LIF, MaxPool, Add, ShiftAdd, Attention, Readout)
 }
 
 

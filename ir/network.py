@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from ir.errors import SpikewrightError
-from ir.layers import KINDS, LIF, Edge, Input, Layer, Readout, Synapse
+from ir.layers import KINDS, LIF, Edge, Input, Layer, Readout, ShiftAdd, Synapse
 from ir.types import IntType
 
 _LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-_INPUT_COUNT = {"input": 0, "add": 2, "attention": 3}
+MAX_SHIFT = IntType(0, 15)
+_INPUT_COUNT = {"input": 0, "add": 2, "shift_add": 2, "attention": 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,11 @@ def _check_weights(layer: Layer) -> None:
             if wrong.size:
                 name = layer.scheme.name
                 raise layer.refuse(f"has weight {wrong[0]}, which is no level of {name}")
+    if isinstance(layer, ShiftAdd) and not MAX_SHIFT.contains(layer.shifts):
+        raise layer.refuse(
+            f"has shifts {layer.shifts.min()}..{layer.shifts.max()}; allowed are "
+            f"{MAX_SHIFT.low}..{MAX_SHIFT.high}"
+        )
     if isinstance(layer, LIF):
         for noun in layer.arrays:
             if not IntType.of_width(48, signed=True).contains(getattr(layer, noun)):

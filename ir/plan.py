@@ -155,7 +155,7 @@ class Window(Station):
     """Sliding window over a map that streams in, read ``repeats`` times per position.
 
     The pixels of all samples form one endless line. A ring of ``capacity`` pixels holds a piece of
-    it; padding taps read as zero. Words leave per position: for each repeat, either tap by tap
+    it; padding taps read as ``fill``. Words leave per position: for each repeat, either tap by tap
     (``order`` ``tap``: ky, kx, group) or group by group (``group``: group, ky, kx).
 
     Parameters
@@ -166,6 +166,8 @@ class Window(Station):
     order : str
     capacity : int
         Pixels held; at least ``span + 1``.
+    fill : int
+        Value of each element of a padding tap.
     """
 
     kind: ClassVar[str] = "window"
@@ -179,6 +181,7 @@ class Window(Station):
     repeats: int
     order: str
     capacity: int
+    fill: int = 0
 
     def __post_init__(self) -> None:
         if self.capacity <= self.span:
@@ -330,41 +333,29 @@ class Join(Station):
 
 
 @dataclass(frozen=True)
-class Attend(Station):
-    """Spiking attention q (k^T v): q, k, v one head per word, output ``pe`` columns per word.
+class Align(Station):
+    """Sum of two streams, each shifted left by its own count per channel.
 
-    While k and v of a sample stream in, bank ``sample mod 2`` of the matrix k^T v accumulates;
-    then the q words stream through it.
+    Parameter word g holds, for lane p of group g, the shift of the first input at bits
+    ``2 * p * shift.width`` upwards and that of the second above it.
 
     Parameters
     ----------
-    tokens, heads, head_width : int
+    groups : int
+        Words per position.
+    shift : IntType
+        Unsigned field of the parameter memory.
     """
 
-    kind: ClassVar[str] = "attend"
+    kind: ClassVar[str] = "align"
 
-    tokens: int
-    heads: int
-    head_width: int
-
-    @property
-    def chunks(self) -> int:
-        """Output words per head: head width / pe."""
-        return self.head_width // self.o.lanes
-
-    @property
-    def lanes(self) -> int:
-        return 2 * self.head_width * self.o.lanes * self.i.steps
-
-    @property
-    def operations(self) -> int:
-        return self.tokens * self.heads * self.chunks * self.lanes
+    groups: int
+    shift: IntType
 
     @property
     def memory_bits(self) -> int:
-        """Size of both banks of k^T v [bit]."""
-        count = IntType(0, self.tokens).width
-        return 2 * self.heads * self.head_width**2 * self.i.steps * count
+        """Size of the parameter memory [bit]."""
+        return self.groups * self.o.lanes * 2 * self.shift.width
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ir.attention import Attend, Correlate, Mix, Recall
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.folding import solve
@@ -20,13 +21,14 @@ from ir.layers import (
     Layer,
     MaxPool,
     Readout,
+    ShiftAdd,
     Synapse,
     map_size,
 )
 from ir.network import Network
 from ir.plan import (
     Accumulate,
-    Attend,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -82,7 +84,7 @@ class _Builder:
             self.lanes[layer.name] = self._output_lanes(layer)
             if isinstance(layer, Input):
                 first = self._consumers(layer)[0][0]
-                takes_any = isinstance(first, (LIF, Add))
+                takes_any = isinstance(first, (LIF, Add, ShiftAdd))
                 self.lanes[layer.name] = 1 if takes_any else self._wanted_lanes(first, 0)
                 link = source = self._link(layer)
             else:
@@ -129,7 +131,7 @@ class _Builder:
             return self.folds[layer.name].pe
         if isinstance(layer, Readout):
             return 1
-        if isinstance(layer, Add):
+        if isinstance(layer, (Add, ShiftAdd)):
             return max(self.lanes[name] for name in layer.inputs)
         return self.lanes[layer.inputs[0]] if layer.inputs else 1
 
@@ -137,7 +139,8 @@ class _Builder:
         if isinstance(layer, (Synapse, Readout)):
             return self.folds[layer.name].simd
         if isinstance(layer, Attention):
-            return self.network.edges[layer.name].channels // layer.heads
+            fold, width = self.folds[layer.name], self.network.edges[layer.name].channels
+            return fold.pe if fold.first == "qk" else max(fold.pe, width // layer.heads)
         if isinstance(layer, MaxPool):
             return self.folds[layer.name].pe
         return self.lanes[layer.name]
@@ -244,20 +247,18 @@ class _Builder:
             return self._put(self._neurons(layer, inputs[0]))
         if isinstance(layer, MaxPool):
             source = self.network.edges[layer.inputs[0]]
-            taps = self._window(
-                layer, inputs[0], source, (layer.kernel, layer.stride, layer.padding), 1, "group"
-            )
+            shape = (layer.kernel, layer.stride, layer.padding)
+            fill = min(0, inputs[0].type.low)
+            taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
             out = self._link(layer)
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
             out = self._link(layer, type=inputs[0].type + inputs[1].type)
             return self._put(Join(layer.name, inputs, (out,)))
+        if isinstance(layer, ShiftAdd):
+            return self._align(layer, inputs, edge)
         if isinstance(layer, Attention):
-            width = edge.channels // layer.heads
-            out = self._link(layer)
-            return self._put(
-                Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width)
-            )
+            return self._attention(layer, inputs, self._link(layer))
         assert isinstance(layer, Readout)
         return self._readout(layer, inputs[0])
 
@@ -269,6 +270,7 @@ class _Builder:
         shape: tuple[int, int, int],
         repeats: int,
         order: str,
+        fill: int = 0,
     ) -> Link:
         kernel, stride, padding = shape
         groups = source.channels // link.lanes
@@ -289,6 +291,7 @@ class _Builder:
                 repeats,
                 order,
                 capacity,
+                fill,
             )
         )
 
@@ -364,6 +367,61 @@ class _Builder:
             for station in self.stations
             if link in station.outputs
         )
+
+    def _align(self, layer: ShiftAdd, inputs: tuple[Link, ...], edge: Edge) -> Link:
+        a, b = (link.type for link in inputs)
+        shift = IntType.of_width(_range(layer.shifts).width, signed=False)
+        total = layer.sum_type(a, b)
+        if self.hardware.widths == "format":
+            ends = np.array([[low, high] for high in (0, shift.high) for low in (0, shift.high)]).T
+            total = layer.sum_type(a, b, ends)
+        out = self._link(layer, type=total)
+        return self._put(Align(layer.name, inputs, (out,), edge.channels // out.lanes, shift))
+
+    def _attention(self, layer: Attention, inputs: tuple[Link, ...], out: Link) -> Link:
+        edge, fold = self.network.edges[layer.name], self.folds[layer.name]
+        name, tokens, width = layer.name, edge.positions, edge.channels // layer.heads
+        if fold.first == "kv":
+            return self._put(Attend(name, inputs, (out,), tokens, layer.heads, width, fold.simd))
+        parallel, chunks = max(1, fold.pe // width), max(1, width // fold.pe)
+        groups, visits = edge.channels // fold.pe, tokens // fold.simd
+        q, k, v = inputs
+        q = self._repeat(f"{name}.q.window", layer, q, chunks, visits)
+        k, v = (
+            self._put(
+                Recall(
+                    name,
+                    (link,),
+                    (
+                        Link(
+                            f"{name}.{noun}.recall",
+                            visits * tokens * groups,
+                            fold.simd * link.lanes,
+                            link.steps,
+                            link.type,
+                        ),
+                    ),
+                    tokens,
+                    groups,
+                    chunks,
+                )
+            )
+            for noun, link in (("k", k), ("v", v))
+        )
+        words = k.words // chunks
+        dots = Link(f"{name}.map", words, parallel * fold.simd, k.steps, IntType(0, width))
+        entries = self._put(Correlate(name, (q, k), (dots,), parallel, chunks))
+        entries = self._repeat(f"{name}.map.window", layer, entries, 1, chunks)
+        return self._put(Mix(name, (entries, v), (out,), parallel, visits, chunks))
+
+    def _repeat(self, name: str, layer: Layer, link: Link, groups: int, repeats: int) -> Link:
+        """Read each run of ``groups`` words ``repeats`` times."""
+        if repeats == 1:
+            return link
+        out = replace(_renamed(link, name), words=link.words * repeats)
+        size = link.words // groups
+        shape = (size, 1, groups, 1, 1, 0, repeats, "tap", 2 * size)
+        return self._put(Window(layer.name, (link,), (out,), *shape))
 
     def _readout(self, layer: Readout, link: Link) -> Link:
         source = self.network.edges[layer.inputs[0]]

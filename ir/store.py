@@ -327,7 +327,8 @@ def _hardware(take: _Fields) -> Hardware:
     for name, entry in take.take("folds", dict).items():
         fold = _Fields(entry, f"Fold of layer {name[:64]!r}")
         values = {key: fold.take(key, int) for key in ("pe", "simd", "loaders")}
-        folds[name] = Fold(**values, kind=fold.take("kind", str))
+        names = {key: fold.take(key, str) for key in ("kind", "first")}
+        folds[name] = Fold(**values, **names)
         fold.done()
     hardware = Hardware(
         lanes=take.take("lanes", int),

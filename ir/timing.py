@@ -8,11 +8,14 @@ offered. docs/MICROARCHITECTURE.md states what is computed here; nothing is take
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
     Accumulate,
-    Attend,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -96,7 +99,8 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         entered = ramp(np.maximum(valid[0], blocked))
         return [entered], [entered[ratio - 1 :: ratio] + 1]
     if isinstance(station, Synapse):
-        return _synapse(station, valid[0], move[0])
+        (entered,), summed = _summed(station.synapse_fold, 2, valid[0], move[0])
+        return [entered], summed
     if isinstance(station, Reorder):
         return _reorder(valid[0], move[0], samples)
     if isinstance(station, Tile):
@@ -109,13 +113,22 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         return _pipeline(station.latency, valid[0], move[0])
     if isinstance(station, Classify):
         return _pipeline(2, valid[0], move[0])
-    if isinstance(station, Join):
-        (entered,), offered_join = _pipeline(1, np.maximum(*valid), move[0])
+    if isinstance(station, (Join, Align)):
+        registers = 1 if isinstance(station, Join) else 2
+        (entered,), offered_join = _pipeline(registers, np.maximum(*valid), move[0])
         return [entered, entered], offered_join
     if isinstance(station, Accumulate):
         return _accumulate(station, valid[0], move[0], samples)
     if isinstance(station, Attend):
         return _attend(station, valid, move[0], samples)
+    if isinstance(station, Recall):
+        filled, used = _banks(valid[0], delayed(move[0], 1), samples)
+        return [filled], [np.maximum(used + 1, delayed(move[0], 1) + 1)]
+    if isinstance(station, Correlate):
+        (entered,), summed = _summed(station.chunks, 1, np.maximum(*valid), move[0])
+        return [entered, entered], summed
+    if isinstance(station, Mix):
+        return _mix(station, np.maximum(*valid), move[0])
     assert isinstance(station, Window)
     return _window(station, valid[0], move[0], samples)
 
@@ -147,12 +160,14 @@ def _split(ratio: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Time
     return [entered], [offered]
 
 
-def _synapse(station: Synapse, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
-    fold = station.synapse_fold
+def _summed(
+    fold: int, registers: int, valid: np.ndarray, move: np.ndarray
+) -> tuple[Times, Times]:
+    """Elastic registers, then accumulators that offer the sum of ``fold`` words themselves."""
     blocked = np.full(len(valid), NEVER)
     blocked[::fold] = delayed(move, 1)  # the accumulator is the output register
-    entered = ramp(np.maximum(valid, delayed(blocked, 2)))
-    added = ramp(np.maximum(entered + 2, blocked))
+    entered = ramp(np.maximum(valid, delayed(blocked, registers)))
+    added = ramp(np.maximum(entered + registers, blocked))
     return [entered], [added[fold - 1 :: fold] + 1]
 
 
@@ -220,29 +235,55 @@ def _accumulate(
     return [entered], [emitted + 1]
 
 
+def _mix(station: Mix, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    blocked = np.full((len(valid) // (station.visits * station.chunks), station.visits,
+                       station.chunks), NEVER)
+    blocked[:, -1] = delayed(move, 1).reshape(-1, station.chunks)
+    entered = ramp(np.maximum(valid, delayed(blocked.ravel(), 1)))
+    added = ramp(np.maximum(entered + 1, blocked.ravel()))
+    return [entered, entered], [added.reshape(blocked.shape)[:, -1].ravel() + 1]
+
+
+def _banks(fill_from: np.ndarray, use_from: np.ndarray, samples: int) -> tuple[Any, Any]:
+    """Two banks: sample f is used once it is whole, and filled once f - 2 was used.
+
+    Parameters
+    ----------
+    fill_from, use_from : int64 (samples * steps,)
+        Earliest cycles of the steps of either side, as far as the streams allow them.
+
+    Returns
+    -------
+    filled, used : int64 (samples * steps,)
+    """
+    filled = fill_from.reshape(samples, -1).copy()
+    used = use_from.reshape(samples, -1).copy()
+    for f in range(samples):
+        if f:
+            filled[f, 0] = max(filled[f, 0], filled[f - 1, -1] + 1)
+            used[f, 0] = max(used[f, 0], used[f - 1, -1] + 1)
+        if f > 1:
+            filled[f, 0] = max(filled[f, 0], used[f - 2, -1] + 1)
+        filled[f] = ramp(filled[f])
+        used[f, 0] = max(used[f, 0], filled[f, -1] + 1)
+        used[f] = ramp(used[f])
+    return filled.ravel(), used.ravel()
+
+
 def _attend(
     station: Attend, valid: Times, move: np.ndarray, samples: int
 ) -> tuple[Times, Times]:
-    chunks = station.chunks
-    shape = (samples, station.tokens * station.heads * chunks)
-    applied_from = np.maximum(np.repeat(valid[0], chunks), delayed(move, 2)).reshape(shape)
-    counted_from = np.repeat(np.maximum(valid[1], valid[2]), chunks).reshape(shape)
-    counted, applied = np.empty(shape, np.int64), np.empty(shape, np.int64)
-    for f in range(samples):
-        counted_from[f, 0] = max(
-            counted_from[f, 0],
-            counted[f - 1, -1] + 1 if f else NEVER,
-            applied[f - 2, -1] + 1 if f >= 2 else NEVER,
-        )
-        counted[f] = ramp(counted_from[f])
-        applied_from[f, 0] = max(
-            applied_from[f, 0], counted[f, -1] + 1, applied[f - 1, -1] + 1 if f else NEVER
-        )
-        applied[f] = ramp(applied_from[f])
-    words = counted.ravel()[chunks - 1 :: chunks]
-    queries = applied.ravel()[chunks - 1 :: chunks]
-    offered = np.maximum(applied.ravel() + 2, delayed(move, 1) + 1)
-    return [queries, words, words], [offered]
+    visits, rows = station.visits, station.rows
+    blocked = np.full(len(valid[0]) * visits, NEVER)
+    blocked[::rows] = delayed(move, 1)
+    counted, applied = _banks(
+        np.repeat(np.maximum(valid[1], valid[2]), visits),
+        np.maximum(np.repeat(valid[0], visits), delayed(blocked, 2)),
+        samples,
+    )
+    added = ramp(np.maximum(applied + 2, blocked))
+    words, queries = counted[visits - 1 :: visits], applied[visits - 1 :: visits]
+    return [queries, words, words], [added[rows - 1 :: rows] + 1]
 
 
 def _window(

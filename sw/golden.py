@@ -12,7 +12,18 @@ import torch
 from torch.nn import functional
 
 from ir.golden import Trace
-from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import (
+    LIF,
+    Add,
+    Attention,
+    Edge,
+    Input,
+    Layer,
+    MaxPool,
+    Readout,
+    ShiftAdd,
+    Synapse,
+)
 from ir.network import Network
 from sw import exact
 from sw.neuron import TORCH
@@ -123,11 +134,14 @@ def _layer(layer: Layer, inputs: list[torch.Tensor], source: Edge, result: Edge)
         flat = exact.conv2d(x.flatten(0, 1), weight, high, layer.stride, layer.padding)
         return flat.to(torch.int64).unflatten(0, x.shape[:2])
     if isinstance(layer, MaxPool):
-        flat = x.flatten(0, 1).to(exact.dtype_for(source.type.high))
+        flat = x.flatten(0, 1).to(exact.dtype_for(max(abs(source.type.low), source.type.high)))
         flat = functional.max_pool2d(flat, layer.kernel, layer.stride, layer.padding)
         return flat.to(torch.int64).unflatten(0, x.shape[:2])
     if isinstance(layer, Add):
         return x + inputs[1]
+    if isinstance(layer, ShiftAdd):
+        left, right = torch.from_numpy(layer.shifts.astype(np.int64))[:, :, None, None]
+        return (x << left) + (inputs[1] << right)
     if isinstance(layer, Attention):
         dtype = exact.dtype_for(result.type.high)
         q, k, v = (y.flatten(3).unflatten(2, (layer.heads, -1)).to(dtype) for y in inputs)

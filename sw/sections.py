@@ -227,6 +227,7 @@ class Fold(Section):
     simd: Size
     kind: Literal["stream", "table"] = "stream"
     loaders: Size = 1
+    first: Literal["", "kv", "qk"] = ""
 
 
 class Hardware(Section):

@@ -12,7 +12,18 @@ import numpy as np
 from ir.fold import Fold, Hardware
 from ir.folding import choices, dimensions
 from ir.golden import run
-from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import (
+    LIF,
+    Add,
+    Attention,
+    Edge,
+    Input,
+    Layer,
+    MaxPool,
+    Readout,
+    ShiftAdd,
+    Synapse,
+)
 from ir.network import Network
 from ir.neuron import CHARGES, FIRES, RESETS, Neuron
 from ir.scheme import Scheme
@@ -118,6 +129,7 @@ def random_network(
     attention: bool | None = None,
     residual: bool | None = None,
     pool: bool | None = None,
+    shortcut: bool | None = None,
     neurons: str = "any",
     schemes: tuple[str, ...] = SCHEMES,
     size: int = 6,
@@ -132,6 +144,8 @@ def random_network(
         Time steps; 1..4 otherwise.
     attention, residual, pool : bool, optional
         Whether a spiking attention block, a residual branch, max pooling occur.
+    shortcut : bool, optional
+        Whether currents are pooled, and added with shifts, before a neuron.
     neurons : str
         ``default`` or ``any`` charge, fire and reset.
     schemes : tuple of str
@@ -167,6 +181,14 @@ def random_network(
         if min(b.edges[last].height, b.edges[last].width) >= 2:
             branch = b.unit("position.more", branch, b.edges[last].channels, 3, 1, 1)
         last = b.put(Add("position.add", (last, branch)))
+    if shortcut is None:
+        shortcut = np.random.default_rng((seed, 1)).random() < 0.3
+    if shortcut:
+        last = b.put(MaxPool("shortcut.pool", (b.synapse("shortcut.conv", last, channels()),), *fitting(last)))
+        branch = b.synapse("shortcut.branch", b.lif("shortcut.lif", last), b.edges[last].channels)
+        shifts = rng.integers(0, 4, (2, b.edges[last].channels))
+        last = b.put(ShiftAdd("shortcut.add", (last, branch), shifts))
+        last = b.lif("shortcut.out", last)
     if attention:
         heads = int(rng.integers(1, 4))
         total = heads * int(rng.integers(1, 5))

@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 
+from ir import attention
 from ir import plan as plans
 from ir.golden import windows
 from ir.image import Image
@@ -31,6 +32,7 @@ SMALL = IntType(-4, 3)
 COUNT = IntType(0, 2)
 DRIFT = IntType(-3, 1)
 RANGE = IntType(-2, 3)
+OCTAL = IntType(0, 7)
 SEED = 7
 PATIENCE = 400
 LINGER = 6  # an engine that invents a word shall be seen
@@ -62,7 +64,9 @@ def patterns(stalls: str) -> tuple[list[int], list[int]]:
 
 def drive(dut: Any, feeds: list[list[int]], counts: list[int], stalls: str) -> Traffic:
     """Run an engine under the named stall patterns."""
-    return run(dut, feeds, counts, *patterns(stalls), patience=PATIENCE, linger=LINGER)
+    traffic = run(dut, feeds, counts, *patterns(stalls), patience=PATIENCE, linger=LINGER)
+    equal([len(words) for words in traffic.words], counts, "words out")
+    return traffic
 
 
 FREE = "flowing/flowing"
@@ -285,10 +289,12 @@ def window(
     spare: int = 0,
     samples: int = 2,
     stalls: str = FREE,
+    type: IntType = OCTAL,
+    fill: int = 0,
 ) -> None:
     """Check a window against NumPy, and its cycles against a literal reading of the page."""
     (height, width), (kernel, stride, padding) = size, shape
-    type, lanes, steps = IntType(0, 7), 2, 1
+    lanes, steps = 2, 1
     span = (kernel - 1) * (width + 1)
     i = link(height * width * count, lanes, steps, type, "i")
     station = plans.Window(
@@ -304,12 +310,13 @@ def window(
         repeats,
         order,
         span + 1 + spare,
+        fill,
     )
     places = station.out_height * station.out_width
     o = link(places * station.words_per_position, lanes, steps, type, "o")
     station = plans.Window(**{**station.__dict__, "outputs": (o,)})
     x = values((samples, steps, height * width, count * lanes), type)
-    taps = windows(x, size, kernel, stride, padding)
+    taps = windows(x, size, kernel, stride, padding, fill)
     taps = taps.reshape(samples, steps, places, count, lanes, kernel, kernel)
     axes = (0, 2, 5, 6, 3, 4, 1) if order == "tap" else (0, 2, 3, 5, 6, 4, 1)
     rows = taps.transpose(axes).reshape(samples * places, 1, -1, lanes, steps)
@@ -393,19 +400,45 @@ def join(a: IntType = COUNT, b: IntType = DRIFT, stalls: str = FREE) -> None:
         equal(traffic.moved[0], np.arange(count) + 1, "join offers")
 
 
+def align(a: IntType = COUNT, b: IntType = DRIFT, high: int = 3, stalls: str = FREE) -> None:
+    """Check a sum with shifts, whose parameter words belong to channel groups."""
+    lanes, steps, count, positions = 2, 2, 3, 5
+    channels = lanes * count
+    left = link(positions * count, lanes, steps, a, "a")
+    right = link(positions * count, lanes, steps, b, "b")
+    shifts = values((2, channels), IntType(0, high))
+    low, top = a.low + b.low, a.high + b.high
+    wide = 1 << high
+    total = IntType(min(0, low * wide), max(1, top * wide))
+    o = link(positions * count, lanes, steps, total, "o")
+    x, y = values((steps, positions, channels), a), values((steps, positions, channels), b, SEED + 1)
+    field = IntType.of_width(IntType(0, high).width, signed=False)
+    station = plans.Align("o", (left, right), (o,), count, field)
+    rows = shifts.T.reshape(count, -1).tolist()
+    image = Image("o", 2 * lanes * field.width, tuple(pack_fields(r, [field] * len(r)) for r in rows))
+    dut = engine("align", "Align", station, image)
+    traffic = drive(dut, [pack(x, left), pack(y, right)], [o.words], stalls)
+    equal(unpack(traffic.words[0], o, channels), (x << shifts[0]) + (y << shifts[1]), "align")
+    equal(traffic.taken[0], traffic.taken[1], "align takes")
+    if stalls == FREE:
+        equal(traffic.moved[0], np.arange(o.words) + 2, "align offers")
+
+
 def attend(
     tokens: int = 3,
     heads: int = 2,
     width: int = 4,
     pe: int = 2,
+    simd: int = 2,
     samples: int = 4,
     stalls: str = FREE,
 ) -> None:
-    """Check spiking attention over samples back to back."""
-    steps = 2
-    i = [link(tokens * heads, width, steps, BINARY, name) for name in "qkv"]
+    """Check spiking attention over samples back to back; ``pe`` above ``width`` takes heads at once."""
+    steps, lanes = 2, max(width, pe)
+    words, visits = tokens * heads * width // lanes, lanes // pe * width // simd
+    i = [link(words, lanes, steps, BINARY, name) for name in "qkv"]
     o = link(tokens * heads * width // pe, pe, steps, IntType(0, tokens * width), "o")
-    station = plans.Attend("o", tuple(i), (o,), tokens, heads, width)
+    station = attention.Attend("o", tuple(i), (o,), tokens, heads, width, simd)
     q, k, v = np.random.default_rng(SEED).random((3, samples, steps, tokens, heads, width)) < 0.7
     feeds = [
         [w for sample in x for w in pack(sample.reshape(steps, tokens, -1).astype(int), each)]
@@ -417,12 +450,97 @@ def attend(
     found = unpack(traffic.words[0], o, heads * width).reshape(steps, samples, tokens, heads, width)
     equal(found.swapaxes(0, 1), wanted, "attention")
     if stalls == FREE:
-        pass_length = tokens * heads * width // pe
-        chunks = width // pe
-        equal(traffic.moved[0], np.arange(o.words * samples) + pass_length + 2, "attention offers")
-        taken = [(n + 1) * chunks - 1 for n in range(tokens * heads * samples)]
+        moves = [words * visits + (n + 1) * (width // simd) + 2 for n in range(o.words * samples)]
+        equal(traffic.moved[0], moves, "attention offers")
+        taken = [(n + 1) * visits - 1 for n in range(words * samples)]
         equal(traffic.taken[1], taken[: len(traffic.taken[1])], "attention takes k")
-        equal(traffic.taken[0], [n + pass_length for n in taken], "attention takes q")
+        equal(traffic.taken[0], [n + words * visits for n in taken], "attention takes q")
+
+
+def recall(
+    tokens: int = 4,
+    groups: int = 4,
+    chunks: int = 2,
+    keys: int = 2,
+    samples: int = 3,
+    stalls: str = FREE,
+) -> None:
+    """Check that every query token sees all tokens, head by head."""
+    type, lanes, steps = IntType(0, 3), 2, 2
+    i = link(tokens * groups, lanes, steps, type, "i")
+    o = link(tokens * tokens // keys * groups, keys * lanes, steps, type, "o")
+    x = values((samples, tokens, groups, lanes, steps), type)
+    dut = engine("recall", "Recall", attention.Recall("o", (i,), (o,), tokens, groups, chunks))
+    feed = pack(x.reshape(-1, lanes, steps).transpose(2, 0, 1), i)
+    traffic = drive(dut, [feed], [o.words * samples], stalls)
+    whole = x.reshape(samples, tokens // keys, keys, groups // chunks, chunks, lanes, steps)
+    once = whole.transpose(0, 3, 1, 4, 2, 5, 6)  # (sample, head, visit, chunk, key, lane, step)
+    rows = np.repeat(once[:, None], tokens, 1).reshape(-1, keys * lanes, steps)
+    equal(unpack(traffic.words[0], o, keys * lanes), rows.transpose(2, 0, 1), "recall")
+    if stalls == FREE:
+        equal(traffic.moved[0], np.arange(o.words * samples) + i.words + 1, "recall offers")
+        filled = [*range(2 * i.words), *(np.arange(i.words) + i.words + o.words)]
+        equal(traffic.taken[0][: len(filled)], filled, "recall takes")
+
+
+def correlate(
+    parallel: int = 1,
+    chunks: int = 2,
+    keys: int = 2,
+    size: int = 3,
+    stalls: str = FREE,
+) -> None:
+    """Check the dot products of queries and keys."""
+    steps, count, pe = 2, 7, parallel * size
+    i = [link(count * chunks, n * pe, steps, BINARY, name) for n, name in ((1, "q"), (keys, "k"))]
+    o = link(count, parallel * keys, steps, IntType(0, chunks * size), "o")
+    q = values((count, chunks, parallel, size, steps), BINARY)
+    k = values((count, chunks, keys, parallel, size, steps), BINARY, SEED + 1)
+    q[0], k[0] = 1, 1
+    dut = engine("correlate", "Correlate", attention.Correlate("o", tuple(i), (o,), parallel, chunks))
+    feeds = [
+        pack(x.reshape(count * chunks, -1, steps).transpose(2, 0, 1), each)
+        for x, each in zip((q, k), i, strict=True)
+    ]
+    traffic = drive(dut, feeds, [count], stalls)
+    wanted = np.einsum("ncgdt,ncjgdt->tngj", q, k).reshape(steps, count, -1)
+    equal(unpack(traffic.words[0], o, parallel * keys), wanted, "correlate")
+    equal(traffic.taken[0], traffic.taken[1], "correlate takes")
+    if stalls == FREE:
+        equal(traffic.moved[0], [(n + 1) * chunks + 1 for n in range(count)], "correlate offers")
+
+
+def mix(
+    parallel: int = 1,
+    visits: int = 3,
+    chunks: int = 2,
+    keys: int = 2,
+    size: int = 2,
+    stalls: str = FREE,
+) -> None:
+    """Check the sums of weighted values."""
+    steps, count, pe = 2, 5, parallel * size
+    type, total = IntType(0, 3), IntType(0, 3 * visits * keys)
+    words = count * visits * chunks
+    left = link(words, parallel * keys, steps, type, "map")
+    right = link(words, keys * pe, steps, BINARY, "v")
+    o = link(count * chunks, pe, steps, total, "o")
+    weights = values((count, visits, chunks, parallel, keys, steps), type)
+    v = values((count, visits, chunks, keys, parallel, size, steps), BINARY, SEED + 1)
+    weights[0], v[0] = 3, 1
+    station = attention.Mix("o", (left, right), (o,), parallel, visits, chunks)
+    dut = engine("mix", "Mix", station)
+    feeds = [
+        pack(x.reshape(words, -1, steps).transpose(2, 0, 1), each)
+        for x, each in ((weights, left), (v, right))
+    ]
+    traffic = drive(dut, feeds, [o.words], stalls)
+    wanted = np.einsum("nvcgjt,nvcjgdt->tncgd", weights, v).reshape(steps, o.words, pe)
+    equal(unpack(traffic.words[0], o, pe), wanted, "mix")
+    equal(traffic.taken[0], traffic.taken[1], "mix takes")
+    if stalls == FREE:
+        last = [(n * visits + visits - 1) * chunks + c for n in range(count) for c in range(chunks)]
+        equal(traffic.moved[0], [n + 2 for n in last], "mix offers")
 
 
 def accumulate(

@@ -41,6 +41,8 @@ _pe = _of("products", "pe")
 _synapse = _of("synapse", "synapse")
 _window = _of("window", "window")
 _attend = _of("attend", "attention")
+_recall, _correlate = _of("recall", "recall"), _of("correlate", "correlate")
+_mix, _align = _of("mix", "mix"), _of("align", "align")
 _maximum = _of("maximum", "maximum")
 _join = _of("join", "join")
 _accumulate = _of("accumulate", "accumulate")
@@ -224,7 +226,7 @@ FAULTS = [
     ),
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
-    _window("padding not zero", "Mux(outside, 0, read.data)", "read.data"),
+    _window("padding not zero", "Mux(outside, fill, read.data)", "read.data"),
     Fault("window: padding on the right side only", "loops", "(at < padding) | ", "", "window"),
     _window("ring wraps one word late", "following >= words", "following > words"),
     _window(
@@ -235,10 +237,30 @@ FAULTS = [
     _attend("one bank for all samples", "self.bank.eq(~self.bank)", "self.bank.eq(self.bank)"),
     _attend(
         "chunks of v in reverse order",
-        "low = chunk * len(columns)",
-        "low = (station.chunks - 1 - chunk) * len(columns)",
+        "_part(m, head, count.chunk, station",
+        "_part(m, head, ~count.chunk, station",
     ),
-    _attend("k or v", "rows[d][t] & columns", "rows[d][t] | columns"),
+    _attend(
+        "the first rows of k for all",
+        "k = self._rows(m, self.k.payload, count)",
+        "k = self.k.payload",
+    ),
+    _attend(
+        "heads share the rows of the first",
+        "spikes[(g * size + d) * steps + t]",
+        "spikes[d * steps + t]",
+        3, 2, 3, 6, 3,
+    ),
+    _attend(
+        "an output word with every row",
+        "sums, station.rows)",
+        "sums, 1)",
+    ),
+    _attend(
+        "k or v",
+        "* steps + t] & v[(g",
+        "* steps + t] | v[(g",
+    ),
     _attend(
         "applies while it counts",
         "self.q.valid & (waiting != 0) & pipeline",
@@ -255,6 +277,79 @@ FAULTS = [
         "Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)",
         "Mux(count.bank == bank, count.address, apply.address)",
         stalls="flowing/mostly_stalled",
+    ),
+    _align("left shifted by the right's count", "(left << by[0])", "(left << by[1])"),
+    _align("shifts of lanes swapped", "enumerate(zip(*words", "enumerate(zip(*(w[::-1] for w in words)"),
+    _align("difference", ") + (right << by[1])", ") - (right << by[1])"),
+    _align(
+        "shifts stand still",
+        "advance(m, address, station.groups)",
+        "advance(m, address, 1)",
+    ),
+    _align(
+        "right taken alone",
+        "pipeline.enable[0] & a.valid",
+        "pipeline.enable[0]",
+        stalls="mostly_stalled/flowing",
+    ),
+    _window(
+        "padding wins over negative values",
+        "issue), fill, read.data)",
+        "issue), 0, read.data)",
+        type=IntType(-6, 5),
+        fill=-6,
+    ),
+    _maximum(
+        "compares without signs",
+        "with m.If(new > old):",
+        "with m.If(new.as_unsigned() > old.as_unsigned()):",
+        IntType(-5, 6),
+    ),
+    _recall("one bank for all samples", "Loop(2, address", "Loop(1, address"),
+    _recall("keys beside each other swapped", "Cat(words)", "Cat(words[::-1])"),
+    _recall("reads while it fills", "issue.eq(enable & (waiting != 0))", "issue.eq(enable)"),
+    _recall(
+        "writes over what is read",
+        "self.i.ready.eq(waiting != 2)",
+        "self.i.ready.eq(1)",
+        stalls="flowing/mostly_stalled",
+    ),
+    _recall("every token a row of its own", "target.eq(base)", "target.eq(target + 1)"),
+    _recall("one query too few", "Loop(station.tokens)", "Loop(station.tokens - 1)"),
+    _correlate("q alone", "matches(pairs)", "matches([(a, a) for a, _ in pairs])"),
+    _correlate(
+        "keys swapped",
+        "k[key * pe + lane]",
+        "k[(station.keys - 1 - key) * pe + lane]",
+    ),
+    _correlate(
+        "k taken alone",
+        "pipeline.enable[0] & self.q.valid",
+        "pipeline.enable[0]",
+        stalls="mostly_stalled/flowing",
+    ),
+    _correlate("every word completes", "station.chunks)\n", "1)\n"),
+    _mix("never starts again", "Mux(visit == 0, 0, read", "Mux(0, 0, read"),
+    _mix("all chunks in one sum", "read.addr.eq(chunk)", "read.addr.eq(0)"),
+    _mix("the first key alone", "entries[lane // size * station.keys + key]",
+         "entries[lane // size * station.keys]"),
+    _mix("a waiting sum is lost", "~last | ~full | self.o.ready", "1",
+         stalls="flowing/mostly_stalled"),
+    _mix("ends one visit early", "visit == station.visits - 1", "visit == station.visits - 2"),
+    Fault(
+        "accumulators: adds while a complete sum waits",
+        "stream",
+        "pipeline.valid[-1] & free",
+        "pipeline.valid[-1]",
+        "correlate",
+        options={"stalls": "flowing/mostly_stalled"},
+    ),
+    Fault(
+        "accumulators: a complete sum is added to",
+        "stream",
+        "visit == 0, 0, added)",
+        "visit == 1, 0, added)",
+        "correlate",
     ),
     _maximum("smallest of all", "with m.If(new > old):", "with m.If(new < old):", IntType(0, 6)),
     _maximum("never starts again", "with m.If(tap == 0):", "with m.If(0):", BINARY, 4),

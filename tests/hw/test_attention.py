@@ -10,8 +10,17 @@ def test_stalls(stalls: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tokens, heads, width, pe", [(1, 1, 1, 1), (4, 1, 3, 1), (2, 3, 4, 4), (1, 2, 2, 1)]
+    "tokens, heads, width, pe, simd",
+    [
+        (1, 1, 1, 1, 1),
+        (4, 1, 3, 1, 3),
+        (2, 3, 4, 4, 2),
+        (1, 2, 2, 1, 1),
+        (3, 1, 4, 4, 1),
+        (2, 4, 2, 4, 1),
+        (3, 2, 3, 6, 3),
+    ],
 )
-def test_shapes(tokens: int, heads: int, width: int, pe: int) -> None:
-    checks.attend(tokens, heads, width, pe)
-    checks.attend(tokens, heads, width, pe, stalls="one_in_four/mostly_stalled")
+def test_shapes(tokens: int, heads: int, width: int, pe: int, simd: int) -> None:
+    checks.attend(tokens, heads, width, pe, simd)
+    checks.attend(tokens, heads, width, pe, simd, stalls="one_in_four/mostly_stalled")

@@ -6,11 +6,12 @@ from tests.hw.bench import STALLS
 
 
 @pytest.mark.parametrize("stalls", [f"{source}/{sink}" for source in STALLS for sink in STALLS])
-@pytest.mark.parametrize("high", [1, 6])
-def test_stalls(high: int, stalls: str) -> None:
-    checks.maximum(IntType(0, high), stalls=stalls)
+@pytest.mark.parametrize("type", [IntType(0, 1), IntType(0, 6), IntType(-5, 6)], ids=str)
+def test_stalls(type: IntType, stalls: str) -> None:
+    checks.maximum(type, stalls=stalls)
 
 
 @pytest.mark.parametrize("taps", [1, 2, 9])
 def test_taps(taps: int) -> None:
     checks.maximum(IntType(0, 6), taps)
+    checks.maximum(IntType(-9, -2), taps)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from ir.fold import Hardware
+from ir.fold import Fold, Hardware
+from ir.layers import Add, Attention, Input
 from ir.planner import build
 from ir.schedule import schedule
 from ir.sizing import fit
 from tests.hw.whole import Whole
-from tests.networks import random_hardware, random_images, random_network
+from tests.networks import Builder, random_hardware, random_images, random_network
 
 SAMPLES = 4
 
@@ -33,7 +34,30 @@ def test_attention_and_residual() -> None:
     compare(network, fit(build(network, Hardware(600, network.steps))))
 
 
-def compare(network, plan) -> None:
+@pytest.mark.parametrize("seed", [1, 2])
+def test_currents_are_pooled_and_added_before_a_neuron(seed: int) -> None:
+    network = random_network(seed, shortcut=True, attention=False, residual=False, size=4, width=4)
+    plan = fit(build(network, random_hardware(network, seed)))
+    compare(network, plan).check(network, random_images(network, 1, SAMPLES))
+
+
+@pytest.mark.parametrize(
+    "fold",
+    [Fold(1, 2, "kv"), Fold(4, 1, "kv"), Fold(1, 2, "qk"), Fold(2, 4, "qk"), Fold(4, 1, "qk")],
+    ids=str,
+)
+def test_attention_in_every_order(fold: Fold) -> None:
+    b = Builder(np.random.default_rng(3), 2)
+    last = b.put(Input("input", (), (2, 2, 2), 3))
+    q, k, v = (b.unit(name, last, 4) for name in "qkv")
+    mixed = b.put(Attention("attention", (q, k, v), 2))
+    network = b.readout(b.put(Add("add", (q, b.lif("lif", mixed)))), 3)
+    plan = fit(build(network, Hardware(120, 2, {"attention": fold})))
+    samples = random_images(network, 1, SAMPLES)
+    compare(network, plan).check(network, samples)
+
+
+def compare(network, plan) -> Whole:
     predicted = schedule(plan, SAMPLES)
     samples = random_images(network, 1, SAMPLES)
     found = Whole(network, plan, samples)
@@ -44,3 +68,4 @@ def compare(network, plan) -> None:
     assert found.counters["input_stalls"] >= 0
     last = found.moves["head"][:, -1]
     assert last[-1] - last[-2] == predicted.interval
+    return found

@@ -1,6 +1,7 @@
 import pytest
 
 from hw.loops import Loop, steps
+from ir.types import IntType
 from tests.hw import checks
 from tests.hw.bench import STALLS
 
@@ -44,3 +45,8 @@ def test_large_kernel() -> None:
 def test_steps_of_a_loop_nest() -> None:
     nest = [Loop(3, address=1), Loop(2, address=8), Loop(0, address=100)]
     assert steps(nest, "address") == [1, 6, 90]
+
+
+def test_padding_below_every_value() -> None:
+    checks.window(type=IntType(-6, 5), fill=-6)
+    checks.window(shape=(2, 1, 0), type=IntType(-6, 5), fill=-6)

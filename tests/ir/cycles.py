@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
     Accumulate,
-    Attend,
+    Align,
     Buffer,
     Classify,
     Fork,
@@ -154,7 +155,7 @@ class Pipeline:
 
 
 class Piped(Machine):
-    """Neurons, Classify, and Join with its two inputs taken together."""
+    """Neurons, Classify, and Join and Align with their two inputs taken together."""
 
     def __init__(self, registers: int, inputs: int = 1) -> None:
         self.pipe, self.inputs = Pipeline(registers), inputs
@@ -210,32 +211,90 @@ class Stepping(Machine):
 
 
 class Summing(Machine):
-    """Synapse: two registers and the accumulator, which is also the output register."""
+    """Synapse and Correlate: registers and the accumulator, which is also the output register."""
 
-    def __init__(self, fold: int) -> None:
-        self.fold, self.one, self.two, self.added = fold, False, False, 0
+    def __init__(self, fold: int, registers: int = 2, inputs: int = 1) -> None:
+        self.fold, self.added, self.inputs = fold, 0, inputs
+        self.pipe = Pipeline(registers)
 
-    def _moves(self, out: bool) -> tuple[bool, bool]:
-        two = self.two and (self.added < self.fold or out)
-        one = self.one and (not self.two or two)
-        return one, two
+    def _free(self, out: bool) -> bool:
+        return self.added < self.fold or out
 
     def valid(self, i: Bits) -> list[bool]:
         return [self.added == self.fold]
 
     def ready(self, i: Bits, o: Bits) -> list[bool]:
-        return [not self.one or self._moves(o[0])[0]]
+        accepts = self.pipe.accepts(self._free(o[0]))
+        return [accepts] if self.inputs == 1 else [accepts and i[1], accepts and i[0]]
 
     def edge(self, i: Bits, o: Bits) -> None:
-        one, two = self._moves(o[0])
+        free = self._free(o[0])
+        adding = self.pipe.full[-1] and free
+        self.pipe.step(i[0], free)
         if o[0]:
             self.added = 0
-        self.added += two
-        self.two = one or (self.two and not two)
-        self.one = i[0] or (self.one and not one)
+        self.added += adding
 
     def state(self) -> object:
-        return self.one, self.two, self.added
+        return tuple(self.pipe.full), self.added
+
+
+class Mixing(Machine):
+    """One register, running sums in a memory, and an output register for complete ones."""
+
+    def __init__(self, station: Mix) -> None:
+        self.words = station.visits * station.chunks
+        self.last_from = (station.visits - 1) * station.chunks
+        self.word, self.full = 0, False
+        self.pipe = Pipeline(1)
+
+    def _free(self, out: bool) -> bool:
+        return self.word < self.last_from or not self.full or out
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.full]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        accepts = self.pipe.accepts(self._free(o[0]))
+        return [accepts and i[1], accepts and i[0]]
+
+    def edge(self, i: Bits, o: Bits) -> None:
+        free = self._free(o[0])
+        adding = self.pipe.full[0] and free
+        self.pipe.step(i[0], free)
+        if o[0]:
+            self.full = False
+        if adding:
+            self.full = self.full or self.word >= self.last_from
+            self.word = (self.word + 1) % self.words
+
+    def state(self) -> object:
+        return self.pipe.full[0], self.word, self.full
+
+
+class Recalling(Machine):
+    """Two banks: one is written word by word, the other read for every query token."""
+
+    def __init__(self, station: Recall) -> None:
+        self.writes, self.reads = station.i.words, station.o.words
+        self.written = self.read = 0  # words, all samples
+        self.full = False
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.full]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        return [self.written // self.writes - self.read // self.reads < 2]
+
+    def edge(self, i: Bits, o: Bits) -> None:
+        whole = self.written // self.writes > self.read // self.reads
+        if not self.full or o[0]:
+            self.full = whole
+            self.read += whole
+        self.written += i[0]
+
+    def state(self) -> object:
+        return self.written, self.read, self.full
 
 
 class Sliding(Machine):
@@ -290,10 +349,10 @@ class Attending(Machine):
     """Inputs q, k, v; one side accumulates k^T v, the other applies it to q."""
 
     def __init__(self, station: Attend) -> None:
-        self.chunks = station.chunks
-        self.cycles = station.tokens * station.heads * station.chunks  # per sample
+        self.visits = station.visits
+        self.cycles = station.tokens * station.words * station.visits  # per sample
         self.counted = self.applied = 0  # cycles issued, all samples
-        self.pipe = Pipeline(2)
+        self.sums = Summing(station.rows)
 
     def _counts(self, i: Bits) -> bool:
         sample = self.counted // self.cycles
@@ -301,25 +360,25 @@ class Attending(Machine):
 
     def _applies(self, i: Bits, o: Bits) -> bool:
         sample = self.applied // self.cycles
-        return i[0] and self.counted // self.cycles > sample and self.pipe.accepts(o[0])
+        return i[0] and self.counted // self.cycles > sample and self.sums.ready(i, o)[0]
 
     def valid(self, i: Bits) -> list[bool]:
-        return [self.pipe.full[-1]]
+        return self.sums.valid(i)
 
     def ready(self, i: Bits, o: Bits) -> list[bool]:
-        words = self._counts(i) and self.counted % self.chunks == self.chunks - 1
-        query = self._applies(i, o) and self.applied % self.chunks == self.chunks - 1
+        words = self._counts(i) and self.counted % self.visits == self.visits - 1
+        query = self._applies(i, o) and self.applied % self.visits == self.visits - 1
         return [query, words, words]
 
     def cycle(self, i: Bits, o: Bits) -> None:
         """Advance with the valids of the inputs and the readies of the outputs of this cycle."""
         counts, applies = self._counts(i), self._applies(i, o)
-        self.pipe.step(applies, o[0])
+        self.sums.edge([applies], [o[0] and self.sums.valid(i)[0]])
         self.counted += counts
         self.applied += applies
 
     def state(self) -> object:
-        return self.counted, self.applied, tuple(self.pipe.full)
+        return self.counted, self.applied, self.sums.state()
 
 
 class Turning(Machine):
@@ -477,8 +536,16 @@ def machine(station: Station) -> Machine:
             return Piped(station.o.steps + 2)
         case Join():
             return Piped(1, 2)
+        case Align():
+            return Piped(2, 2)
         case Attend():
             return Attending(station)
+        case Recall():
+            return Recalling(station)
+        case Correlate():
+            return Summing(station.chunks, 1, 2)
+        case Mix():
+            return Mixing(station)
         case Accumulate():
             return Totalling(station)
         case Classify():

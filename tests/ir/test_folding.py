@@ -1,10 +1,14 @@
+from itertools import product
+
+import numpy as np
 import pytest
 
 from ir.fold import Fold, Hardware
 from ir.folding import choices, cycles, dimensions, divisors, lanes, solve
+from ir.layers import Attention, Input
 from ir.planner import build
 from ir.schedule import schedule
-from tests.networks import digits_network, random_hardware, random_network
+from tests.networks import Builder, digits_network, random_hardware, random_network
 
 NETWORK = digits_network(width=8, steps=2)
 FOLDABLE = [layer for layer in NETWORK.layers if dimensions(layer, NETWORK) is not None]
@@ -63,16 +67,57 @@ def test_named_folds_are_kept():
     [
         ({"block.0.fc1.conv": Fold(3, 1)}, "Fold of layer block.0.fc1.conv is pe 3, simd 1; allowed are (1, 1), (1, 2)"),
         ({"block.0.fc1.conv": Fold(1, 3)}, "is pe 1, simd 3"),
-        ({"block.0.attention": Fold(2, 2)}, "Fold of layer block.0.attention is pe 2, simd 2; allowed are (1, 4), (2, 4), (4, 4)."),
+        ({"block.0.attention": Fold(2, 3)}, "Fold of layer block.0.attention is pe 2, simd 3; allowed are (1, 1, kv), (1, 2, kv), (1, 4, kv), (2, 1, kv)"),
+        ({"block.0.attention": Fold(1, 8, "kv")}, "is pe 1, simd 8, first kv; allowed are"),
+        ({"head": Fold(1, 1, "qk")}, "Fold of layer head is pe 1, simd 1, first qk; allowed are (1, 1), (1, 2)"),
         ({"block.0.attention_lif": Fold(1, 1)}, "Fold names layer 'block.0.attention_lif'; foldable are tokenizer.0.conv"),
         ({"nothing": Fold(1, 1)}, "Fold names layer 'nothing'"),
-        ({"head": Fold(1, 1, "table")}, "Fold of layer head has kind table; allowed for readout is stream."),
-        ({"block.0.fc1.conv": Fold(3, 1, "table")}, "Fold of layer block.0.fc1.conv is pe 3, simd 1"),
+        ({"head": Fold(1, 1, kind="table")}, "Fold of layer head has kind table; allowed for readout is stream."),
+        ({"block.0.fc1.conv": Fold(3, 1, kind="table")}, "Fold of layer block.0.fc1.conv is pe 3, simd 1"),
     ],
 )  # fmt: skip
 def test_illegal_folds_are_refused(folds, part, refused):
     with refused(part):
         solve(NETWORK, Hardware(4000, 2, folds))
+
+
+@pytest.mark.parametrize(("tokens", "first"), [(4, "qk"), (16, "kv")])
+def test_attention_computes_first_what_takes_fewer_cycles(tokens, first):
+    b = Builder(np.random.default_rng(0), 2)
+    last = b.put(Input("input", (), (1, tokens, 1), 1))
+    q, k, v = (b.unit(n, last, 16) for n in "qkv")
+    network = b.readout(b.lif("lif", b.put(Attention("attention", (q, k, v), 2))), 2)
+    other = {"kv": "qk", "qk": "kv"}[first]
+    for named, wanted in (({}, first), ({"attention": Fold(2, 4)}, first),
+                          ({"attention": Fold(2, 4, other)}, other)):
+        assert solve(network, Hardware(4000, 2, named))["attention"].first == wanted
+    layer = network["attention"]
+    pace = {f: cycles(layer, Fold(2, 4, f), network) for f in ("kv", "qk")}
+    assert pace == {"kv": tokens * 8 * 2, "qk": tokens * 8 * tokens // 4}
+    assert pace[first] < pace[other]
+
+
+@pytest.mark.parametrize("budget", [40, 60, 90, 150, 400])
+def test_the_solution_equals_exhaustive_search(budget):
+    """Fewest cycles of the slowest layer, and of those folds the fewest lanes."""
+    b = Builder(np.random.default_rng(0), 1)
+    last = b.put(Input("input", (), (2, 2, 3), 3))
+    last = b.unit("stem", last, 4)
+    q, k, v = (b.unit(n, last, 4) for n in "qkv")
+    network = b.readout(b.lif("lif", b.put(Attention("attention", (q, k, v), 2))), 2)
+    layers = [layer for layer in network.layers if dimensions(layer, network) is not None]
+    options = [
+        {(cycles(x, f, network), lanes(x, f, network)) for f in choices(x, network)}
+        for x in layers
+    ]
+    best = min(
+        (max(c for c, _ in row), sum(n for _, n in row))
+        for row in product(*options)
+        if sum(n for _, n in row) <= budget
+    )
+    folds = solve(network, Hardware(budget, 1))
+    pace = max(cycles(x, folds[x.name], network) for x in layers)
+    assert (pace, spent(network, folds)) == best
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -86,7 +131,7 @@ def test_no_interval_beats_the_cycles_of_the_slowest_layer(seed):
 
 
 def test_tables_need_lut_ram(refused):
-    hardware = Hardware(4000, 2, {"block.0.fc1.conv": Fold(2, 4, "table")}, fabric="ice40")
+    hardware = Hardware(4000, 2, {"block.0.fc1.conv": Fold(2, 4, kind="table")}, fabric="ice40")
     with refused("Fold of layer block.0.fc1.conv has kind table; fabric ice40 has no LUT RAM."):
         solve(NETWORK, hardware)
 
@@ -94,7 +139,7 @@ def test_tables_need_lut_ram(refused):
 @pytest.mark.parametrize(("fold", "loaders"), [((2, 4), 1), ((2, 4), 4), ((1, 8), 2), ((16, 8), 1)])
 def test_cycles_of_tables_bound_the_interval(fold, loaders):
     network = digits_network(width=8, steps=4)
-    named = {"block.0.fc1.conv": Fold(*fold, "table", loaders)}
+    named = {"block.0.fc1.conv": Fold(*fold, kind="table", loaders=loaders)}
     plan = build(network, Hardware(1 << 20, 4, named))
     wanted = cycles(network["block.0.fc1.conv"], named["block.0.fc1.conv"], network)
     assert schedule(plan, 4).interval >= wanted

@@ -5,7 +5,7 @@ import pytest
 
 from ir.errors import SpikewrightError
 from ir.golden import run, windows
-from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, Synapse
+from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, ShiftAdd, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
@@ -56,6 +56,9 @@ def execute(network, image):
                     current = total * 2**layer.neuron.frac_bits + int(layer.bias[c])
                     h, spike, v = naive(layer.neuron, v, current, int(layer.threshold[c]))
                     out[t, y, z, c], membranes[layer.name][t, y, z, c] = spike, h
+        elif isinstance(layer, ShiftAdd):
+            by = layer.shifts.tolist()
+            out |= {key: x[0][key] * 2 ** by[0][key[3]] + x[1][key] * 2 ** by[1][key[3]] for key in keys}
         elif isinstance(layer, Add):
             out |= {key: x[0][key] + x[1][key] for key in keys}
         elif isinstance(layer, Attention):
@@ -162,6 +165,28 @@ def test_signed_activations_convolve():
         ),
     )
     compare(network, random_images(network, 0, 2))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_currents_are_pooled_and_added_before_a_neuron(seed):
+    network = random_network(seed, shortcut=True, size=4, width=4)
+    assert any(edge.type.signed for edge in network.edges.values())
+    compare(network, random_images(network, seed, 2))
+
+
+def test_padding_wins_over_no_negative_value():
+    u3 = Scheme.parse("u3")
+    network = Network(
+        1,
+        (
+            Input("input", (), (1, 2, 2), 3),
+            Synapse("conv", ("input",), u3, np.full((1, 1, 1, 1), -3, np.int8)),
+            MaxPool("pool", ("conv",), 3, 1, 1),
+            Readout("head", ("pool",), u3, np.ones((2, 1), np.int8), np.array([0, 1])),
+        ),
+    )
+    trace = compare(network, np.full((1, 1, 2, 2), 2, np.uint8))
+    assert (trace.outputs["pool"] == -6).all()
 
 
 def test_windows_are_the_taps_in_order():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ir.errors import SpikewrightError
 from ir.image import Image, images, layout, pack, restore, unpack
-from ir.plan import Classify, Neurons, Synapse
+from ir.plan import Align, Classify, Neurons, Synapse
 from ir.planner import build
 from ir.tile import Tile
 from ir.types import IntType
@@ -109,6 +109,14 @@ def test_words_hold_what_the_stations_say(seed):
                     pair = word >> p * (station.threshold.width + station.bias.width)
                     found = unpack(pair, [station.threshold, station.bias])
                     assert found == [layer.threshold[channel], layer.bias[channel]]
+        elif isinstance(station, Align):
+            layer = network[station.layer]
+            assert len(image.words) == station.groups
+            for group, word in enumerate(image.words):
+                found = unpack(word, [station.shift] * (2 * station.o.lanes))
+                first = group * station.o.lanes
+                block = layer.shifts[:, first : first + station.o.lanes]
+                assert found == block.T.ravel().tolist()
         else:
             assert isinstance(station, Classify)
             assert [unpack(w, [station.bias])[0] for w in image.words] == network.readout.bias.tolist()

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from ir.errors import SpikewrightError
-from ir.layers import KINDS, LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import (
+    KINDS,
+    LIF,
+    Add,
+    Attention,
+    Edge,
+    Input,
+    Layer,
+    MaxPool,
+    Readout,
+    ShiftAdd,
+    Synapse,
+)
 from ir.neuron import Neuron
 from ir.scheme import Scheme
 from ir.types import IntType
@@ -71,7 +83,7 @@ def test_readout_range_is_reached():
 
 
 def test_kinds_are_named_after_their_classes():
-    assert set(KINDS) == {"input", "synapse", "lif", "max_pool", "add", "attention", "readout"}
+    assert set(KINDS) == {"input", "synapse", "lif", "max_pool", "add", "shift_add", "attention", "readout"}
     assert all(cls.kind == name for name, cls in KINDS.items())
 
 
@@ -81,6 +93,7 @@ def test_plain_layer_has_no_edge():
 
 
 six, five = np.zeros(6, np.int64), np.zeros(5, np.int64)
+two = np.zeros((2, 6), np.int64)
 WINDOWS = "allowed are kernel and stride of at least 1 and 0 <= 2 * padding < kernel."
 
 
@@ -101,15 +114,12 @@ WINDOWS = "allowed are kernel and stride of at least 1 and 0 <= 2 * padding < ke
         (synapse(3, 6, 3, 3), (SPIKES,), "kernel 3 and padding 0, too large for a 3 x 2 map."),
         (MaxPool("p", ("x",), 0, 1, 0), (SPIKES,), f"Layer p (max_pool) has kernel 0, stride 1, padding 0; {WINDOWS}"),
         (MaxPool("p", ("x",), 4, 1, 0), (SPIKES,), "kernel 4 and padding 0, too large for a 3 x 2 map."),
-        (
-            MaxPool("p", ("x",), 1, 1, 0),
-            (replace(SPIKES, type=IntType(-1, 1)),),
-            "Layer p (max_pool) pools signed values; allowed are unsigned ones.",
-        ),
         (LIF("l", ("x",), Neuron(), five, six), (SPIKES,), "Layer l (lif) has threshold of shape (5,); allowed is (6,)."),
         (LIF("l", ("x",), Neuron(), six, five), (SPIKES,), "Layer l (lif) has bias of shape (5,); allowed is (6,)."),
         (Add("a", ("x", "y")), (SPIKES, replace(SPIKES, steps=1)), "allowed are equal shapes."),
         (Add("a", ("x", "y")), (SPIKES, replace(SPIKES, width=1)), "Layer a (add) adds Edge("),
+        (ShiftAdd("h", ("x", "y"), two), (SPIKES, replace(SPIKES, steps=1)), "Layer h (shift_add) adds Edge("),
+        (ShiftAdd("h", ("x", "y"), two[:, :5]), (SPIKES, SPIKES), "has shifts of shape (2, 5); allowed is (2, 6)."),
         (Attention("t", ("q", "k", "v"), 4), (SPIKES,) * 3, "Layer t (attention) has 4 heads; allowed are divisors of 6."),
         (Attention("t", ("q", "k", "v"), 0), (SPIKES,) * 3, "has 0 heads"),
         (Attention("t", ("q", "k", "v"), -2), (SPIKES,) * 3, "has -2 heads"),
@@ -134,3 +144,10 @@ def test_refusals_name_the_layer_and_what_is_allowed(layer, inputs, sentence):
     assert sentence in text
     assert text.startswith(f"Layer {layer.name} ({layer.kind}) ")
     assert text.endswith(".")
+
+
+def test_shifted_sums_have_the_range_of_the_very_shifts():
+    layer = ShiftAdd("h", ("x", "y"), np.array([[0, 2, 1], [3, 0, 1]]))
+    a, b = (Edge(3, 1, 1, 2, IntType(low, 1)) for low in (-2, 0))
+    assert layer.edge((a, b), 2).type == IntType(-8, 9)
+    assert layer.sum_type(a.type, b.type, np.array([[0], [0]])) == IntType(-2, 2)

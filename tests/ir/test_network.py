@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ir.errors import SpikewrightError
-from ir.layers import LIF, Add, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import LIF, Add, Input, Layer, MaxPool, Readout, ShiftAdd, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
@@ -47,6 +47,15 @@ class Derived(MaxPool):
         (swapped(replace(CONV, inputs=("input", "input"))), "Layer conv has 2 inputs; allowed is 1."),
         (swapped(replace(SPIKES, inputs=())), "Layer lif has 0 inputs; allowed is 1."),
         ((*LAYERS[:3], Add("add", ("lif",)), replace(HEAD, inputs=("add",))), "Layer add has 1 inputs; allowed is 2."),
+        ((*LAYERS[:3], ShiftAdd("s", ("lif",), ONE), replace(HEAD, inputs=("s",))), "Layer s has 1 inputs; allowed is 2."),
+        (
+            (*LAYERS[:3], ShiftAdd("s", ("lif", "lif"), np.array([[0], [16]])), replace(HEAD, inputs=("s",))),
+            "Layer s (shift_add) has shifts 0..16; allowed are 0..15.",
+        ),
+        (
+            (*LAYERS[:3], ShiftAdd("s", ("lif", "lif"), np.array([[-1], [0]])), replace(HEAD, inputs=("s",))),
+            "Layer s (shift_add) has shifts -1..0; allowed are 0..15.",
+        ),
         ((INPUT, CONV, replace(CONV, inputs=("conv",)), SPIKES, HEAD), "Layer name conv is used twice."),
         ((INPUT, CONV, SPIKES, Odd("o", ("lif",)), replace(HEAD, inputs=("o",))), "Layer o is of unknown kind 'odd'."),
         (
@@ -146,4 +155,4 @@ def test_random_networks_are_reproducible_and_varied():
             for noun in layer.arrays:
                 assert (getattr(layer, noun) == getattr(b[layer.name], noun)).all()
     kinds = {layer.kind for seed in range(30) for layer in random_network(seed).layers}
-    assert len(kinds) == 7
+    assert len(kinds) == 8

@@ -3,11 +3,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from ir.attention import Attend, Correlate, Mix, Recall
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.golden import run
 from ir.layers import Add, Input, MaxPool
-from ir.plan import Attend, Buffer, Link, Neurons, Plan, SerialNeurons, Synapse, Window
+from ir.plan import Buffer, Link, Neurons, Plan, SerialNeurons, Synapse, Window
 from ir.planner import build
 from ir.schedule import schedule
 from ir.types import IntType
@@ -54,7 +55,7 @@ def test_word_counts_agree_on_both_sides_of_every_station():
             here = s.i.words * s.i.lanes
             if s.kind in ("fork", "buffer", "split", "merge"):
                 assert all(o.words * o.lanes == here for o in s.outputs)
-            elif s.kind in ("neurons", "serial_neurons", "join"):
+            elif s.kind in ("neurons", "serial_neurons", "join", "align"):
                 assert {i.words for i in s.inputs} == {s.o.words}
                 assert {i.lanes for i in s.inputs} == {s.o.lanes}
             elif s.kind == "maximum":
@@ -66,8 +67,17 @@ def test_word_counts_agree_on_both_sides_of_every_station():
                 assert s.o.words == s.out_height * s.out_width * s.words_per_position
                 assert s.capacity > s.span
             elif isinstance(s, Attend):
-                assert {i.words for i in s.inputs} == {s.tokens * s.heads}
-                assert s.o.words == s.tokens * s.heads * s.chunks
+                assert {i.words for i in s.inputs} == {s.tokens * s.words}
+                assert s.o.words == s.tokens * s.words * s.chunks
+            elif isinstance(s, Recall):
+                assert s.i.words == s.tokens * s.groups
+                assert s.o.words * s.keys == s.tokens * s.i.words
+            elif isinstance(s, Correlate):
+                assert {i.words for i in s.inputs} == {s.o.words * s.chunks}
+                assert s.o.lanes == s.parallel * s.keys
+            elif isinstance(s, Mix):
+                assert {i.words for i in s.inputs} == {s.o.words * s.visits}
+                assert s.inputs[1].lanes == s.keys * s.o.lanes
             elif s.kind == "accumulate":
                 assert s.i.words == s.positions * s.groups and s.o.words == s.groups
             else:

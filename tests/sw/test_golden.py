@@ -13,6 +13,7 @@ from ir.network import Network
 from ir.neuron import CHARGES, FIRES, RESETS, Neuron
 from ir.scheme import Scheme
 from sw import exact, golden
+from tests import networks
 
 
 def synapse(rng, name, source, scheme, outputs, inputs, kernel, stride=1, padding=0):
@@ -86,6 +87,12 @@ def test_every_neuron_equals_numpy(charge, fire, reset):
 def test_strides_and_paddings_equal_numpy(stride, padding, seed):
     network = random_network(seed, Neuron(), stride, padding)
     check_equal(network, images_of(network, 5, seed))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_membrane_shortcuts_equal_numpy(seed):
+    network = networks.random_network(seed, shortcut=True)
+    check_equal(network, networks.random_images(network, seed, 4))
 
 
 def test_sums_beyond_float32_stay_exact():
