@@ -20,7 +20,7 @@ from ir.schedule import Schedule
 from sim.check import Golden, check
 from sim.compare import Comparison, probed
 from sim.cycles import Cycles
-from sim.shard import Outcome, Shard, Stalls
+from sim.shard import Shard, Stalls
 from sim.stimulus import pack
 from sim.testbench import BENCH, generate
 from sim.verilator import build
@@ -192,6 +192,7 @@ def cosimulate(
     if "accelerator.v" not in sources:
         raise SpikewrightError(f"Directory {verilog_dir} holds no accelerator.v.")
     bench = generate(sources["accelerator.v"], plan.sink.words, probes=probes)
+    streams = probed(plan, bench.streams)
     built = build(sources | bench.sources, BENCH, build_dir)
     build_seconds = time.perf_counter() - begin
     tell("build", 1, 1)
@@ -213,9 +214,9 @@ def cosimulate(
             for index, part in enumerate(slices)
         ]
         begin = time.perf_counter()
-        outcomes = _run(workers, len(images), tell)
+        _run(workers, len(images), tell)
         run_seconds = time.perf_counter() - begin
-        streams = probed(plan, bench.streams)
+        outcomes = [worker.outcome(streams) for worker in workers]
         model = golden_model or (lambda batch: golden.run(network, batch))
         comparison = Comparison()
         answers, done = [], 0
@@ -255,16 +256,15 @@ def cosimulate(
     )
 
 
-def _run(workers: list[Shard], total: int, tell: Progress) -> list[Outcome]:
+def _run(workers: list[Shard], total: int, tell: Progress) -> None:
     """Run all shards side by side and report samples finished."""
     try:
         for worker in workers:
             worker.start()
         while any(worker.running for worker in workers):
             tell("simulate", min(total, sum(worker.finished for worker in workers)), total)
-            time.sleep(0.05)
+            time.sleep(0.01)
     finally:
         for worker in workers:
             worker.stop()
     tell("simulate", total, total)
-    return [worker.outcome() for worker in workers]

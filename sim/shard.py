@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ir.errors import SpikewrightError
-from sim.testbench import PATTERN_BITS, Bench
+from ir.plan import Link
+from sim.hang import stuck
+from sim.testbench import PATTERN_BITS, Bench, Stream
 from sim.verilator import Build, LeanVerilator
 
 
@@ -169,8 +171,13 @@ class Shard:
             self.process.terminate()
             self.process.wait()
 
-    def outcome(self) -> Outcome:
+    def outcome(self, streams: Mapping[str, tuple[Stream, Link]]) -> Outcome:
         """Return what the finished simulator reports.
+
+        Parameters
+        ----------
+        streams : mapping of layer name to (Stream, Link)
+            The monitored layers, in the order of data.
 
         Raises
         ------
@@ -187,8 +194,8 @@ class Shard:
         if hung:
             raise SpikewrightError(
                 f"The accelerator hung: no transfer for {self.limit} cycles after cycle {last}, "
-                f"with {finished} of {self.samples} samples finished."
-                f"{_stuck(report['waiting'])}"
+                f"with {finished} of {self.samples} samples finished. "
+                f"{stuck(report['waiting'], streams, self.samples)}".rstrip()
             )
         if finished != self.samples:
             raise self._failed()
@@ -197,6 +204,3 @@ class Shard:
     def _failed(self) -> SpikewrightError:
         return SpikewrightError(f"The simulation failed; its output is in {self.log}.")
 
-
-def _stuck(waiting: list[dict[str, Any]]) -> str:
-    return ""

@@ -25,8 +25,31 @@ from cocotb_tools.runner import Verilator
 from ir.errors import SpikewrightError
 
 VERILATOR_FLAGS = ("-O3", "--no-timing", "-Wno-fatal", "-Wno-lint", "--output-split", "20000")
-MAIN = Path(__file__).parent / "main.cpp"
-CXX_FLAGS = "-O1"  # -O2 takes twice as long to compile and runs no faster
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a simulator is built for.
+
+    Parameters
+    ----------
+    main : Path
+        C++ source of its main.
+    cxx : str
+        Flags of the C++ compiler.
+    cocotb : bool
+        Whether Python can drive it.
+    """
+
+    main: Path
+    cxx: str
+    cocotb: bool
+
+
+# -O2 takes twice as long to compile and runs at most a few percent faster.
+COSIMULATION = Kind(Path(__file__).parent / "main.cpp", "-O1", True)
+BARE = Kind(Path(__file__).parent / "bare.cpp", "-O3 -march=native", False)
+"""The loop that co-simulation is measured against, with the strongest flags."""
 
 
 @cache
@@ -65,8 +88,8 @@ def versions() -> dict[str, str]:
 class LeanVerilator(Verilator):
     """cocotb's Verilator runner without ``--public-flat-rw``, with our main and make variables."""
 
-    def build_commands(self, sources: Sequence[Path], top: str, folder: Path) -> list[list[str]]:
-        """Return the commands that build ``sources``: first verilator, then make."""
+    def verilate(self, sources: Sequence[Path], top: str, folder: Path) -> list[str]:
+        """Return the command that turns ``sources`` into C++ in ``folder``."""
         self._set_sources(sources)
         self._set_verilog_sources([])
         self._set_vhdl_sources([])
@@ -78,24 +101,18 @@ class LeanVerilator(Verilator):
         self.build_dir = folder
         self.timescale = None
         self.waves = False
-        self.env = tool_environment()
-        self._set_env_build()
-        verilate, make = (list(command) for command in self._build_command())
-        verilate.remove("--public-flat-rw")
+        command = list(self._build_command()[0])
+        command.remove("--public-flat-rw")
         loop = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-        verilate[verilate.index(str(loop))] = str(MAIN)
-        verilate += ["-CFLAGS", f"-I{loop.parent}"]
-        # The wheel was configured without a way to include precompiled headers.
-        variables = ["CXX=g++", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]
-        variables += [f"OPT_FAST={CXX_FLAGS}", f"OPT_GLOBAL={CXX_FLAGS}", "OPT_SLOW=-O0"]
-        return [verilate, [*make, *variables]]
+        command[command.index(str(loop))] = str(COSIMULATION.main)
+        return [*command, "-CFLAGS", f"-I{loop.parent}"]
 
     def test_environment(self, top: str, module: str) -> dict[str, str]:
         """Return the environment in which a built simulator finds Python and ``module``."""
         self.sim_hdl_toplevel = top
         self.test_module = module
         self.hdl_toplevel_lang = "verilog"
-        self.env = {}
+        self.env: dict[str, str] = {}
         self._set_env_test()
         return dict(self.env)
 
@@ -135,23 +152,43 @@ class Build:
     cached: bool
 
 
-def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
+def commands(
+    sources: Sequence[Path], top: str, folder: Path, kind: Kind = COSIMULATION
+) -> list[list[str]]:
+    """Return the commands that build ``sources`` in ``folder``: first verilator, then make."""
+    if kind.cocotb:
+        verilate = LeanVerilator().verilate(sources, top, folder)
+    else:
+        verilate = [str(root() / "bin" / "verilator"), "-cc", "--exe", "--prefix", "Vtop"]
+        verilate += ["-Mdir", str(folder), "--top-module", top, "-o", top, *VERILATOR_FLAGS]
+        verilate += [str(kind.main), *map(str, sources)]
+    make = ["make", "-j", str(os.cpu_count() or 1), "-C", str(folder), "-f", "Vtop.mk"]
+    # The wheel was configured without a way to include precompiled headers.
+    make += ["CXX=g++", "LINK=g++", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]
+    make += [f"OPT_FAST={kind.cxx}", f"OPT_GLOBAL={kind.cxx}", "OPT_SLOW=-O0"]
+    return [verilate, make]
+
+
+def build(
+    sources: Mapping[str, str], top: str, build_dir: Path, kind: Kind = COSIMULATION
+) -> Build:
     """Compile Verilog to a simulator, or find the one compiled before from the same text.
 
     Parameters
     ----------
     sources : mapping of file name to text
-        Verilog, and headers for ``main.cpp``.
+        Verilog, and headers for the main.
     top : str
     build_dir : Path
         Cache of builds; made if missing.
+    kind : Kind
 
     Raises
     ------
     SpikewrightError
         If Verilator or the C++ compiler fail; the sentence names the log.
     """
-    target = build_dir / f"verilator-{_digest(sources, top)}"
+    target = build_dir / f"verilator-{_digest(sources, top, kind)}"
     if (target / top).is_file():
         return Build(target / top, top, True)
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -162,7 +199,7 @@ def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
             (work / name).write_text(text)
             if name.endswith((".v", ".sv")):
                 paths.append(work / name)
-        _compile(paths, top, work, build_dir)
+        _compile(paths, top, work, build_dir, kind)
         ready = work / "ready"
         ready.mkdir()
         for name in (top, "build.log", *sources):
@@ -177,10 +214,10 @@ def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
     return Build(target / top, top, False)
 
 
-def _compile(paths: Sequence[Path], top: str, work: Path, build_dir: Path) -> None:
-    runner = LeanVerilator()
-    verilate, make = runner.build_commands(paths, top, work)
-    runtime = build_dir / f"runtime-{_runtime_digest()}"
+def _compile(paths: Sequence[Path], top: str, work: Path, build_dir: Path, kind: Kind) -> None:
+    verilate, make = commands(paths, top, work, kind)
+    environment = {**os.environ, **tool_environment()}
+    runtime = build_dir / f"runtime-{_runtime_digest(kind)}"
     log = work / "build.log"
     with log.open("w") as stream:
         for command in (verilate, make):
@@ -189,7 +226,7 @@ def _compile(paths: Sequence[Path], top: str, work: Path, build_dir: Path) -> No
                     shutil.copy(item, work / item.name)
             print("$", *command, file=stream, flush=True)
             done = subprocess.run(
-                command, cwd=work, env=runner.env, stdout=stream, stderr=subprocess.STDOUT
+                command, cwd=work, env=environment, stdout=stream, stderr=subprocess.STDOUT
             )
             if done.returncode:
                 kept = build_dir / "build-failed.log"
@@ -211,9 +248,9 @@ def _keep_runtime(work: Path, runtime: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _digest(sources: Mapping[str, str], top: str) -> str:
-    digest = hashlib.sha256(_runtime_digest().encode())
-    for name, text in (("", top), ("main.cpp", MAIN.read_text()), *sorted(sources.items())):
+def _digest(sources: Mapping[str, str], top: str, kind: Kind) -> str:
+    digest = hashlib.sha256(_runtime_digest(kind).encode())
+    for name, text in (("", top), ("main", kind.main.read_text()), *sorted(sources.items())):
         bare = re.sub(r"//[^\n]*", "", text)  # comments name the network's digest
         for part in (name, bare):
             digest.update(len(part.encode()).to_bytes(8, "little"))
@@ -221,7 +258,8 @@ def _digest(sources: Mapping[str, str], top: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _runtime_digest() -> str:
+def _runtime_digest(kind: Kind) -> str:
     share = Path(cocotb_tools.config.share_dir)
-    parts = [*versions().values(), *VERILATOR_FLAGS, CXX_FLAGS, str(share), sys.executable]
+    parts = [*versions().values(), *VERILATOR_FLAGS, kind.cxx, str(kind.cocotb)]
+    parts += [str(share), sys.executable]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

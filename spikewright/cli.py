@@ -93,6 +93,10 @@ def simulate(
     shards: Annotated[int, typer.Option(help="Simulators side by side.", min=1, max=64)] = 2,
     stall_images: Annotated[int, typer.Option(help="Samples run again under random stalls.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the stalls.")] = 1,
+    cocotb: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE", help="Drive with this cocotb test, e.g. sim.bench."),
+    ] = None,
     lanes: Lanes = None,
     widths: Widths = None,
     json: AsJson = False,
@@ -110,6 +114,7 @@ def simulate(
             shards=shards,
             stall_images=stall_images,
             seed=seed,
+            cocotb=cocotb,
             tell=tell,
         )
     show(found, json)

@@ -93,6 +93,7 @@ def simulate(
     shards: int = 2,
     stall_images: int = 8,
     seed: int = 1,
+    cocotb: str | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Co-simulate the samples of an export, every layer probed; write ``OUT/cosim.json``."""
@@ -121,6 +122,7 @@ def simulate(
         "build_dir": cache() / "simulators",
         "golden_model": lambda batch: golden.run(export.network, batch),
         "schedule": predicted,
+        "cocotb": cocotb,
         "progress": tell,
     }
     run = (verilog, plan, export.network)

@@ -118,6 +118,51 @@ def test_stalls_change_only_time(toy, builds, seed):
         assert a.cycles.total < b.cycles.total <= a.cycles.total + b.gaps + b.stalls
 
 
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.bin")}
+
+
+@pytest.mark.parametrize("stalls", [None, Stalls(0.4, 0.7, 1)], ids=["ideal", "stalled"])
+def test_cocotb_and_the_loop_record_the_same(toy, builds, tmp_path, stalls):
+    results = []
+    for driver in (None, "sim.bench"):
+        folder = tmp_path / str(driver)
+        found = run(toy, builds, cocotb=driver, run_dir=folder, stalls=stalls, shards=1)
+        assert (folder / "shard0" / "results.xml").exists() == (driver is not None)
+        assert (folder / "shard0" / "progress").read_text() == "9\n"
+        results.append((files(folder / "shard0"), found.logits, found.runs))
+    assert set(results[0][0]) == {"stimulus.bin", "i.bin", "o.bin", "probe_double.bin"}
+    assert results[0] == results[1]
+
+
+def test_a_failing_cocotb_test_is_a_failed_simulation(toy, builds, tmp_path, monkeypatch):
+    (tmp_path / "giving_up.py").write_text(
+        "import cocotb\n@cocotb.test()\nasync def give_up(dut):\n    assert False\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SpikewrightError, match=r"^The simulation failed; its output is in "):
+        run(toy, builds, cocotb="giving_up", run_dir=tmp_path / "run", shards=1)
+
+
+@pytest.mark.parametrize("driver", [None, "sim.bench"])
+def test_fault_in_the_hardware_is_seen(toy, builds, driver):
+    (toy / "accelerator.v").write_text(TOY.replace("{i__payload[7:4],", "{i__payload[7:4] & 4'd7,"))
+    result = run(toy, builds, cocotb=driver, shards=1)
+    sample, channel, y, x = map(int, np.argwhere(IMAGES[:, 1:] > 7)[0])
+    value = int(IMAGES[sample, 1, y, x])
+    assert result.mismatches > 0
+    assert f"channel 1: expected {2 * value}, got {2 * (value - 8)}." in result.first_difference
+
+
+def test_without_probes_only_the_answers_are_compared(toy, builds, tmp_path):
+    result = run(toy, builds, probes=False, run_dir=tmp_path, shards=1)
+    assert result.layers == ["input", "head"]
+    assert result.mismatches == 0
+    assert not (tmp_path / "shard0" / "probe_double.bin").exists()
+    changed = run(toy, builds, probes=False, golden_model=Changed({("head", (1, 0, 0, 1)): 7}))
+    assert changed.mismatches >= 1
+
+
 def test_hang_is_a_sentence(toy, builds):
     text = TOY.replace(
         "assign i__ready = count < 4;", "assign i__ready = count < 4 && samples < 2;"
@@ -127,8 +172,17 @@ def test_hang_is_a_sentence(toy, builds):
         run(toy, builds, limit=50)
     assert str(caught.value) == (
         "The accelerator hung: no transfer for 50 cycles after cycle 11, "
-        "with 2 of 5 samples finished."
+        "with 2 of 5 samples finished. Layer double offers word 0 of sample 2, which nothing takes."
     )
+
+
+def test_hang_behind_lost_words_is_a_sentence(toy, builds):
+    text = TOY.replace("assign o__valid = count >= 4;", "assign o__valid = count >= 4 && samples < 1;")
+    text = text.replace("probe_double__valid = i__valid", "probe_double__valid = i__valid && i__ready")
+    (toy / "accelerator.v").write_text(text.replace("count < 4;", "count < 4 || samples == 1;"))
+    with pytest.raises(SpikewrightError) as caught:
+        run(toy, builds, limit=50, cocotb="sim.bench")
+    assert "with 1 of 5 samples finished. No layer offers a word" in str(caught.value)
 
 
 def test_lost_word_is_a_sentence(toy, builds):
