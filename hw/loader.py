@@ -12,6 +12,10 @@ from ir.scheme import Scheme
 from ir.tables import Tables
 
 
+JOINT = ("xc7",)
+"""Fabrics whose LUT RAM is deep enough for both banks of a table of four spikes."""
+
+
 class Loader(wiring.Component):
     """Computes the entries of ``loaders`` tables at a time.
 
@@ -28,12 +32,15 @@ class Loader(wiring.Component):
     -------
     load, loading, code_enable, codes
         As in :class:`hw.table.Table`.
+    target : In(1)
+        Bank of the load; with one bank 0.
     address : Out(group)
         Entry that is written.
     entries : Out(loaders * entry_width)
         What is written, loader 0 lowest.
-    write : Out(words)
-        Bit k: the tables of code word k are written at the end of this cycle.
+    write0, write1 : Out(words)
+        Bit k: the tables of code word k are written at the end of this cycle. ``write1`` is that
+        of bank 1, if the banks are two memories.
 
     Timing
     ------
@@ -42,6 +49,7 @@ class Loader(wiring.Component):
 
     def __init__(self, tables: Tables, fabric: str = "plain") -> None:
         self.tables, self.fabric = tables, fabric
+        self.memories = 1 if fabric in JOINT else tables.banks
         super().__init__(
             {
                 "load": In(1),
@@ -50,7 +58,8 @@ class Loader(wiring.Component):
                 "codes": In(tables.word_width),
                 "address": Out(tables.group),
                 "entries": Out(tables.loaders * tables.entry_width),
-                "write": Out(tables.words),
+                "target": In(1),
+                **{f"write{bank}": Out(tables.words) for bank in range(self.memories)},
             }
         )
 
@@ -64,6 +73,8 @@ class Loader(wiring.Component):
         first = Signal(4)
         left = Signal(range(tables.words), reset_less=True)
         last = (1 << group) - 1
+        # One-hot registers: write enables that need no decoder.
+        writes = [getattr(self, f"write{bank}") for bank in range(self.memories)]
         m.d.comb += [
             start.eq(self.load & ~self.loading),
             self.code_enable.eq(fetch & (step[0] == 0)),
@@ -84,11 +95,12 @@ class Loader(wiring.Component):
         with m.Elif(step[0] == last):
             m.d.sync += [left.eq(left - 1), fetch.eq(fetch & (left != 0))]
         with m.If(self.address == 1 << (group - 1)):  # the last in Gray-code order
-            m.d.sync += self.write.eq(self.write << 1)
-            with m.If(self.write[-1]):
+            m.d.sync += [write.eq(write << 1) for write in writes]
+            with m.If(Cat(write[-1] for write in writes).any()):
                 m.d.sync += self.loading.eq(0)
-        with m.If(first[3]):
-            m.d.sync += self.write.eq(1)
+        for bank, write in enumerate(writes):
+            with m.If(first[3] & (self.target == bank if self.memories > 1 else 1)):
+                m.d.sync += write.eq(1)
 
         # The entry of step k differs from its predecessor's by the weight of lane `lane`, which is
         # subtracted if its bit goes to 0. Step 0 takes back the last weight of the word before.
