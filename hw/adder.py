@@ -204,7 +204,7 @@ def accumulate(
     m: Module,
     values: Sequence[Value],
     terms: Sequence[Value],
-    carry: Value,
+    carries: Sequence[Value],
     *,
     fabric: str = "plain",
     platform: object = None,
@@ -215,11 +215,11 @@ def accumulate(
     ----------
     values, terms : sequence of Value
         Of the same width each.
-    carry : Value
-        One bit for all.
+    carries : sequence of Value
+        One bit each.
     """
     found = []
-    for value, term in zip(values, terms, strict=True):
+    for value, term, carry in zip(values, terms, carries, strict=True):
         # A position below the lowest makes the carry: Yosys gives a carry input to no adder.
         a, b = Cat(carry, value), Cat(carry, term)
         if fabric == "ecp5":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,6 @@ from hw.adder import accumulate
 from hw.stream import resize
 from ir.scheme import Scheme
 from ir.tables import Tables
-
 
 JOINT = ("xc7",)
 """Fabrics whose LUT RAM is deep enough for both banks of a table of four spikes."""
@@ -105,45 +104,54 @@ class Loader(wiring.Component):
         # The entry of step k differs from its predecessor's by the weight of lane `lane`, which is
         # subtracted if its bit goes to 0. Step 0 takes back the last weight of the word before.
         lane = Signal(range(group), reset_less=True)
-        down = [Signal(name=f"down{k}", reset_less=True) for k in range(3)]
+        down = [Signal(name=f"down{k}", reset_less=True) for k in range(2)]
         flip = Mux(step[0] == 0, last + 1 >> 1, step[0] & -step[0])[:group]
         m.d.sync += [
             lane.eq(_index(flip)),
             down[0].eq(~((step[0] ^ (step[0] >> 1)) & flip).any()),
-            *(down[k].eq(down[k - 1]) for k in (1, 2)),
+            down[1].eq(down[0]),
         ]
         codes = Signal(tables.word_width, reset_less=True)
         with m.If(step[1] == 0):
             m.d.sync += codes.eq(self.codes)
-        entries, terms = [], []
+        entries, terms, carries = [], [], []
         for k in range(tables.loaders):
             held = codes[k * group * bits : (k + 1) * group * bits]
             code = Signal(bits, reset_less=True, name=f"code{k}")
-            term = Signal(signed(tables.scheme.code_type.width), reset_less=True, name=f"term{k}")
+            weight, minus = decode(tables.scheme, code)
+            negative = minus ^ down[1]
+            term = Signal(signed(len(weight)), reset_less=True, name=f"term{k}")
+            carry = Signal(reset_less=True, name=f"carry{k}")
             entry = Signal(width, reset_less=True, name=f"entry{k}")
-            weight = decode(tables.scheme, code)
-            m.d.sync += [
-                code.eq(held.word_select(lane, bits)),
-                term.eq(Mux(down[1], ~weight, weight)),
-            ]
+            with m.If(self.loading):  # idle loaders shall not toggle
+                m.d.sync += [
+                    code.eq(held.word_select(lane, bits)),
+                    term.eq(weight ^ negative.replicate(len(weight))),
+                    carry.eq(negative),
+                ]
             m.d.comb += self.entries[k * width : (k + 1) * width].eq(entry)
             entries.append(entry)
             terms.append(resize(term, width))
-        sums = accumulate(m, entries, terms, down[2], fabric=self.fabric, platform=platform)
+            carries.append(carry)
+        sums = accumulate(m, entries, terms, carries, fabric=self.fabric, platform=platform)
         for entry, total in zip(entries, sums, strict=True):
-            m.d.sync += entry.eq(total)
+            with m.If(self.loading):
+                m.d.sync += entry.eq(total)
             with m.If(first[3]):
                 m.d.sync += entry.eq(-tables.lowest)
         return m
 
 
-def decode(scheme: Scheme, code: Value) -> Value:
-    """Return the signed weight of a code, as :meth:`ir.scheme.Scheme.decode` does."""
+def decode(scheme: Scheme, code: Value) -> tuple[Value, Value]:
+    """Return a weight's bits, two's complement, and whether it counts negative.
+
+    A power of two keeps its sign apart, so that negating it takes no adder.
+    """
     if not scheme.power_of_two:
-        return code.as_signed()
+        return code, Const(0, 1)
     magnitude, sign = code[:-1], code[-1]
-    power = ((Const(1, unsigned(1)) << magnitude) >> 1)[: scheme.max_exponent + 1]
-    return Mux(sign, -power, power)
+    power = [magnitude == exponent + 1 for exponent in range(scheme.max_exponent + 1)]
+    return Cat(*power, Const(0, 1)), sign
 
 
 def _index(hot: Value) -> Value:
