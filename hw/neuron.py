@@ -92,7 +92,7 @@ class Neurons(Engine):
 
         v, spikes = Value.cast(neuron.initial), Value.cast(0)
         for t in range(steps):
-            spike, after = self._step(m, v, current[0], held, f"{t}_{lane}")
+            spike, after = advanced(m, station, v, current[0], held, f"{t}_{lane}")
             moved = [(register(unsigned(t + 1), f"spikes_{t}"), spikes[:t] | (spike << t))]
             if t < steps - 1:
                 moved.append((register(shape(station.v), f"v_{t}"), after))
@@ -106,34 +106,43 @@ class Neurons(Engine):
                 v, held, *current = (new for new, _ in moved[1:])
         return spikes
 
-    def _step(
-        self, m: Module, v: Value, i: Value, threshold: Value, name: str
-    ) -> tuple[Value, Value]:
-        """Return (spike, membrane after reset) of one time step."""
-        station = self.station
-        neuron, membrane = station.neuron, station.neuron.membrane
-        h = Signal(shape(station.h), name=f"h_{name}")
-        if neuron.charge == "half":
-            m.d.comb += h.eq((v + i) >> 1)
-        elif neuron.charge == "shift":
-            m.d.comb += h.eq(v - (v >> neuron.leak_shift) + i)
-        else:
-            m.d.comb += h.eq(v + i)
-        bounded: Value = h
-        if station.h.high > membrane.high:
-            bounded = Mux(bounded > membrane.high, membrane.high, bounded)
-        if station.h.low < membrane.low:
-            bounded = Mux(bounded < membrane.low, membrane.low, bounded)
-        low, high = max(station.h.low, membrane.low), min(station.h.high, membrane.high)
-        within = IntType(min(low, high), max(low, high))
-        saturated = Signal(shape(within), name=f"saturated_{name}")
-        spike = Signal(name=f"spike_{name}")
-        m.d.comb += [
-            saturated.eq(bounded),
-            spike.eq(saturated >= threshold if neuron.fire == ">=" else saturated > threshold),
-        ]
-        if neuron.reset == "zero":
-            return spike, Mux(spike, 0, saturated)
-        if neuron.reset == "subtract":
-            return spike, saturated - Mux(spike, threshold, 0)
-        return spike, saturated
+
+def advanced(
+    m: Module, station: plan.Neurons, v: Value, i: Value, threshold: Value, name: str
+) -> tuple[Value, Value]:
+    """Return (spike, membrane after reset) of one time step.
+
+    Parameters
+    ----------
+    m : Module
+        Receives the signals, which end in ``name``.
+    station : ir.plan.Neurons
+    v, i, threshold : Value
+        Membrane before the step, current with bias, threshold.
+    """
+    neuron, membrane = station.neuron, station.neuron.membrane
+    h = Signal(shape(station.h), name=f"h_{name}")
+    if neuron.charge == "half":
+        m.d.comb += h.eq((v + i) >> 1)
+    elif neuron.charge == "shift":
+        m.d.comb += h.eq(v - (v >> neuron.leak_shift) + i)
+    else:
+        m.d.comb += h.eq(v + i)
+    bounded: Value = h
+    if station.h.high > membrane.high:
+        bounded = Mux(bounded > membrane.high, membrane.high, bounded)
+    if station.h.low < membrane.low:
+        bounded = Mux(bounded < membrane.low, membrane.low, bounded)
+    low, high = max(station.h.low, membrane.low), min(station.h.high, membrane.high)
+    within = IntType(min(low, high), max(low, high))
+    saturated = Signal(shape(within), name=f"saturated_{name}")
+    spike = Signal(name=f"spike_{name}")
+    m.d.comb += [
+        saturated.eq(bounded),
+        spike.eq(saturated >= threshold if neuron.fire == ">=" else saturated > threshold),
+    ]
+    if neuron.reset == "zero":
+        return spike, Mux(spike, 0, saturated)
+    if neuron.reset == "subtract":
+        return spike, saturated - Mux(spike, threshold, 0)
+    return spike, saturated

@@ -24,6 +24,9 @@ _RANGES = {
 }
 _WRITE_LATENCY = 4
 
+ARITY = {"plain": 2, "ecp5": 2, "gowin": 2, "xc7": 3}
+"""Operands of one adder of the tree, by fabric; ``plain`` is the reference."""
+
 
 @dataclass(frozen=True)
 class Tables:

@@ -115,7 +115,7 @@ def simulate(
             )
     pixels, labels = samples.images[:images], samples.labels[:images]
     verilog = out / "verilog"
-    emit(export.network, plan, verilog, probes=tuple(plan.probes))
+    emit(export.network, plan, verilog)
     predicted = schedule(plan)
     common: dict[str, Any] = {
         "build_dir": cache() / "simulators",

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from ir.errors import SpikewrightError
 from ir.strict import load_yaml
 from sw.sections import (
+    MODELS,
     Data,
     Hardware,
     Model,
@@ -143,6 +144,9 @@ def _sentence(error: ValidationError) -> str:
             noun = "keys" if len(names) > 1 else "key"
             return f"Run file has {verb} {noun}: {', '.join(names)}."
     first = found[0]
+    if first["type"] == "union_tag_invalid":
+        kind = first["ctx"]["tag"]
+        return f"Run file key model.kind is {kind!r:.80}; allowed are {', '.join(MODELS)}."
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     message = first["msg"].removeprefix("Input ")
@@ -150,4 +154,6 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _key(location: tuple[int | str, ...]) -> str:
+    if location[:1] == ("model",) and location[1:2] in [(kind,) for kind in MODELS]:
+        location = ("model", *location[2:])  # pydantic names the kind of model between the keys
     return ".".join(map(str, location))

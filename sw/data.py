@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from ir.errors import SpikewrightError
-from sw.sections import DATASETS, Image
+from sw.sections import DATASETS, Image, MlpModel, SpikformerModel
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels = TypeVar("Pixels", "np.ndarray", "torch.Tensor")
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
 _HELD_BACK_DIGITS = 360
+# Test files: the whole set, or its first half where only that is at hand.
+_TEST_PARTS = ("t10k", "t10k-first5000")
 
 
 @dataclass(frozen=True)
@@ -41,27 +49,64 @@ class Dataset:
         """Number of labels."""
         return int(self.train_labels.max()) + 1
 
-    @property
-    def preprocessing(self) -> dict[str, str | int]:
-        """How a sample became pixels, for the record in the export directory."""
-        return {"dataset": self.name, "low": 0, "high": self.high, "mean_subtraction": "none"}
-
-    def check(self, image: Image) -> None:
-        """Refuse a run file whose image does not describe these samples.
+    def preparation(self, model: SpikformerModel | MlpModel) -> Preparation:
+        """Return how samples enter the integer network of ``model``.
 
         Raises
         ------
         SpikewrightError
-            If shape or largest value differ.
+            If the run file's image does not describe these samples.
         """
+        image = model.image
         shape = (image.channels, image.height, image.width)
-        if self.train_images.shape[1:] != shape or image.high != self.high:
+        shift = next((k for k in range(16) if self.high >> k == image.high), None)
+        if self.train_images.shape[1:] != shape or shift is None:
             channels, height, width = self.train_images.shape[1:]
             raise SpikewrightError(
                 f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} "
                 f"values 0..{image.high}; dataset {self.name} has {channels} x {height} x "
-                f"{width} values 0..{self.high}."
+                f"{width} values 0..{self.high}, which may be shifted right."
             )
+        return Preparation(self.name, image, shift, model.input_shape)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a raw sample enters the integer network; recorded in the export directory.
+
+    Parameters
+    ----------
+    dataset : str
+    image : Image
+        Shape of a raw sample, and largest pixel after the shift.
+    shift : int
+        Bits that every raw pixel is shifted right by.
+    shape : tuple of int
+        Channels, height and width of the network's input; pixels keep their order.
+    """
+
+    dataset: str
+    image: Image
+    shift: int
+    shape: tuple[int, int, int]
+
+    def apply(self, images: Pixels) -> Pixels:
+        """Return raw uint8 images (count, channels, height, width) as they enter the network."""
+        return (images >> self.shift).reshape(len(images), *self.shape)
+
+    @property
+    def record(self) -> dict[str, str | int]:
+        """Plain values for ``network.json``."""
+        raw = "x".join(map(str, (self.image.channels, self.image.height, self.image.width)))
+        return {
+            "dataset": self.dataset,
+            "raw_shape": raw,
+            "shift_right": self.shift,
+            "low": 0,
+            "high": self.image.high,
+            "mean_subtraction": "none",
+            "input_shape": "x".join(map(str, self.shape)),
+        }
 
 
 def load(name: str, folder: Path | None = None) -> Dataset:
@@ -111,12 +156,12 @@ def _idx(name: str, folder: Path | None) -> Dataset:
             )
         folder = Path(os.environ[FOLDER_VARIABLE])
     arrays: list[np.ndarray] = []
-    for part in ("train", "t10k"):
-        images = idx.read(_find(folder, name, f"{part}-images-idx3-ubyte"))
-        labels = idx.read(_find(folder, name, f"{part}-labels-idx1-ubyte"))
+    for parts in (("train",), _TEST_PARTS):
+        images = idx.read(_find(folder, name, parts, "images-idx3-ubyte"))
+        labels = idx.read(_find(folder, name, parts, "labels-idx1-ubyte"))
         if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
             raise SpikewrightError(
-                f"Dataset {name} has {part} images of shape {images.shape} and labels of shape "
+                f"Dataset {name} has {parts[0]} images of shape {images.shape} and labels of shape "
                 f"{labels.shape}; allowed are (count, height, width) and (count,)."
             )
         arrays += [images[:, None], labels.astype(np.int64)]
@@ -126,9 +171,11 @@ def _idx(name: str, folder: Path | None) -> Dataset:
     return Dataset(name, train_images, train_labels, test_images, test_labels, 255)
 
 
-def _find(folder: Path, name: str, file: str) -> Path:
-    for parent in (folder / name, folder):
-        for suffix in ("", ".gz"):
-            if (parent / (file + suffix)).is_file():
-                return parent / (file + suffix)
-    raise SpikewrightError(f"Dataset {name} lacks the file {file}(.gz) in {folder}.")
+def _find(folder: Path, name: str, parts: tuple[str, ...], file: str) -> Path:
+    for part in parts:
+        for parent in (folder / name, folder):
+            for suffix in ("", ".gz"):
+                path = parent / f"{part}-{file}{suffix}"
+                if path.is_file():
+                    return path
+    raise SpikewrightError(f"Dataset {name} lacks the file {parts[0]}-{file}(.gz) in {folder}.")

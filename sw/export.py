@@ -15,21 +15,25 @@ from ir.fold import Hardware
 from ir.layers import Add, Attention, Input, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from sw import checkpoint, config, data
+from sw.build import build
 from sw.cell import Cell, Folded, fixed
 from sw.config import Config
+from sw.mlp import Mlp
+from sw.model import Model
 from sw.neuron import LIF
+from sw.sections import MlpModel
 from sw.spikformer import Block, Spikformer
 
 CHECKPOINT = "checkpoint.safetensors"
 RUN_FILE = "config.yaml"
 
 
-def convert(model: Spikformer, settings: Config, preprocessing: Mapping[str, str | int]) -> Network:
+def convert(model: Model, settings: Config, preprocessing: Mapping[str, str | int]) -> Network:
     """Return the integer network that equals ``model`` in mode ``folded``, spike for spike.
 
     Parameters
     ----------
-    model : Spikformer
+    model : sw.model.Model
     settings : Config
         Run file that the model was built from.
     preprocessing : mapping
@@ -53,7 +57,7 @@ def convert(model: Spikformer, settings: Config, preprocessing: Mapping[str, str
     return Network(model.steps, tuple(layers), dict(preprocessing))
 
 
-def load(directory: Path, folder: Path | None = None) -> tuple[Config, Spikformer, data.Dataset]:
+def load(directory: Path, folder: Path | None = None) -> tuple[Config, Model, data.Dataset]:
     """Read what ``sw.train`` left in ``directory``: run file, model in mode ``folded``, samples.
 
     Raises
@@ -72,8 +76,8 @@ def load(directory: Path, folder: Path | None = None) -> tuple[Config, Spikforme
             f"Run file {Path(directory) / RUN_FILE} was changed after training; train again."
         )
     dataset = data.load(settings.data.name, folder)
-    dataset.check(settings.model.image)
-    model = Spikformer(settings, dataset.classes)
+    dataset.preparation(settings.model)
+    model = build(settings, dataset.classes)
     checkpoint.restore(model, checkpoint.split(tensors, "model."))
     model.mode = "folded"
     return settings, model.eval(), dataset
@@ -103,17 +107,39 @@ def export(
         If the training directory is damaged, or ``path`` holds something else.
     """
     settings, model, dataset = load(directory, folder)
-    network = convert(model, settings, dataset.preprocessing)
-    samples = store.Samples(dataset.test_images, dataset.test_labels)
+    preparation = dataset.preparation(settings.model)
+    network = convert(model, settings, preparation.record)
+    samples = store.Samples(preparation.apply(dataset.test_images), dataset.test_labels)
     store.save(Path(path), network, hardware or settings.hardware.request, samples)
     return network
 
 
-def _layers(model: Spikformer, settings: Config) -> list[Layer]:
-    image = settings.model.image
-    layers: list[Layer] = [
-        Input("input", (), (image.channels, image.height, image.width), image.high)
-    ]
+def _layers(model: Model, settings: Config) -> list[Layer]:
+    """Return all layers."""
+    shape = settings.model
+    layers: list[Layer] = [Input("input", (), shape.input_shape, shape.image.high)]
+    if isinstance(model, Mlp):
+        tokens, x = 1, _mlp(model, layers)
+    else:
+        assert isinstance(model, Spikformer)
+        assert not isinstance(shape, MlpModel)
+        tokens, x = shape.grid[0] * shape.grid[1], _spikformer(model, layers)
+    weight, bias, _ = model.head.fold(model.steps * tokens)
+    layers.append(Readout("head", (x,), model.head.scheme, _whole(weight, np.int8), _whole(bias)))
+    return layers
+
+
+def _mlp(model: Mlp, layers: list[Layer]) -> str:
+    """Append the hidden layers; return the name of the last one."""
+    x = "input"
+    for i, cell in enumerate(model.cells):
+        layers += _cell(cell, f"hidden.{i}.fc", f"hidden.{i}.lif", x)
+        x = f"hidden.{i}.lif"
+    return x
+
+
+def _spikformer(model: Spikformer, layers: list[Layer]) -> str:
+    """Append tokenizer, position embedding and blocks; return the name of the last layer."""
     x = "input"
     for i, stage in enumerate(model.tokenizer):
         name = f"tokenizer.{i}"
@@ -131,10 +157,7 @@ def _layers(model: Spikformer, settings: Config) -> list[Layer]:
     for block in model.encoder:
         layers += _block(block, x)
         x = f"{block.name}.mlp_add"
-    height, width = settings.model.grid
-    weight, bias, _ = model.head.fold(model.steps * height * width)
-    layers.append(Readout("head", (x,), model.head.scheme, _whole(weight, np.int8), _whole(bias)))
-    return layers
+    return x
 
 
 def _block(block: Block, x: str) -> list[Layer]:

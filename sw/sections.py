@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from ir.errors import SpikewrightError
 from ir.fold import Fold as HardwareFold
@@ -32,7 +33,10 @@ class Data(Section):
 
 
 class Image(Section):
-    """Shape and largest value of one sample."""
+    """Shape and largest value of one sample.
+
+    Where ``high`` is below the dataset's, pixels are shifted right until they fit.
+    """
 
     channels: Size
     height: Size
@@ -55,9 +59,10 @@ class Stage(Section):
     pool: Pool | None
 
 
-class Model(Section):
-    """Shape of the spiking transformer."""
+class SpikformerModel(Section):
+    """Shape of the spiking transformer; the kind of a run file that names none."""
 
+    kind: Literal["spikformer"] = "spikformer"
     steps: Annotated[int, Field(ge=1, le=64)]
     image: Image
     tokenizer: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1, max_length=16)]
@@ -65,6 +70,11 @@ class Model(Section):
     depth: Annotated[int, Field(ge=1, le=32)]
     mlp_ratio: Annotated[int, Field(ge=1, le=16)]
     attention_scale: Annotated[float, Field(gt=0, le=1)]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width in which a sample enters the integer network."""
+        return self.image.channels, self.image.height, self.image.width
 
     @property
     def channels(self) -> int:
@@ -97,7 +107,7 @@ class Model(Section):
         return (*self.synapses, *(f"block.{i}.attention" for i in range(self.depth)))
 
     @model_validator(mode="after")
-    def _check(self) -> Model:
+    def _check(self) -> SpikformerModel:
         if self.channels % self.heads:
             raise SpikewrightError(
                 f"Run file key model.heads is {self.heads}; allowed are divisors of the "
@@ -120,6 +130,58 @@ class Model(Section):
                 f"tokens; allowed are sizes of at least 1."
             )
         return self
+
+
+class MlpModel(Section):
+    """Fully connected layers of LIF neurons; all pixels of a sample enter as one position.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Neurons of each layer. A linear readout of the spikes of the last one gives the label.
+    """
+
+    kind: Literal["mlp"]
+    steps: Annotated[int, Field(ge=1, le=64)]
+    image: Image
+    hidden: Annotated[tuple[Size, ...], Field(strict=False, min_length=1, max_length=16)]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width in which a sample enters the integer network."""
+        return self.image.channels * self.image.height * self.image.width, 1, 1
+
+    @property
+    def synapses(self) -> tuple[str, ...]:
+        """Names of the layers with weights, in order of data."""
+        return (*(f"hidden.{i}.fc" for i in range(len(self.hidden))), "head")
+
+    @property
+    def foldable(self) -> tuple[str, ...]:
+        """Names of the layers that accept a fold."""
+        return self.synapses
+
+    @model_validator(mode="after")
+    def _check(self) -> MlpModel:
+        if self.input_shape[0] > 4096:
+            raise SpikewrightError(
+                f"Run file section model.image has {self.input_shape[0]} values; an mlp takes up "
+                f"to 4096."
+            )
+        return self
+
+
+def _kind(entries: Any) -> Any:
+    if isinstance(entries, Mapping):
+        return entries.get("kind", "spikformer")
+    return getattr(entries, "kind", "spikformer")
+
+
+Model = Annotated[
+    Annotated[SpikformerModel, Tag("spikformer")] | Annotated[MlpModel, Tag("mlp")],
+    Discriminator(_kind),
+]
+MODELS = ("spikformer", "mlp")
 
 
 class Quantization(Section):
@@ -159,10 +221,12 @@ class Training(Section):
 
 
 class Fold(Section):
-    """Parallelism of one layer."""
+    """Parallelism of one layer; ``kind`` and ``loaders`` as in :class:`ir.fold.Fold`."""
 
     pe: Size
     simd: Size
+    kind: Literal["stream", "table"] = "stream"
+    loaders: Size = 1
 
 
 class Hardware(Section):
@@ -171,13 +235,16 @@ class Hardware(Section):
     lanes: Annotated[int, Field(ge=1, le=1 << 20)]
     steps_per_pass: Annotated[int, Field(ge=1, le=64)]
     widths: Literal["actual", "format"]
+    fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
     folds: dict[str, Fold]
 
     @property
     def request(self) -> HardwareRequest:
         """The same as recorded in the export directory."""
-        folds = {name: HardwareFold(fold.pe, fold.simd) for name, fold in self.folds.items()}
-        return HardwareRequest(self.lanes, self.steps_per_pass, folds, self.widths)
+        folds = {name: HardwareFold(**fold.model_dump()) for name, fold in self.folds.items()}
+        return HardwareRequest(
+            self.lanes, self.steps_per_pass, folds, self.widths, self.fabric
+        )
 
 
 class Simulation(Section):

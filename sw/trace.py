@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sw.spikformer import Spikformer
+from sw.model import Model
 
 
 def traces(
-    model: Spikformer, mode: str, images: np.ndarray, batch_size: int = 128
+    model: Model, mode: str, images: np.ndarray, batch_size: int = 128
 ) -> dict[str, np.ndarray]:
     """Return the output of every layer in evaluation mode, (count, T or 1, positions, channels).
 

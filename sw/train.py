@@ -18,10 +18,10 @@ from torch.nn import functional
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
 from sw import checkpoint, data, export, golden
-from sw.augment import sway
+from sw.augment import moves
+from sw.build import build
 from sw.cell import MODES, Cell
 from sw.config import Config
-from sw.spikformer import Spikformer
 from sw.trace import compare, traces
 
 METRICS = "metrics.json"
@@ -68,7 +68,7 @@ def train(
         If the directory belongs to another run file or is damaged, or data are missing.
     """
     dataset = data.load(config.data.name, folder)
-    dataset.check(config.model.image)
+    dataset.preparation(config.model)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
@@ -92,9 +92,11 @@ class Training:
         self.config, self.directory, self.dataset = config, directory, dataset
         self.images = torch.from_numpy(dataset.train_images)
         self.labels = torch.from_numpy(dataset.train_labels)
+        self.preparation = dataset.preparation(config.model)
+        self.move = moves(dataset.name)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            self.model = Spikformer(config, dataset.classes)
+            self.model = build(config, dataset.classes)
         self.phase = MODES[0]
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
@@ -153,7 +155,8 @@ class Training:
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            logits = self.model(sway(self.images[part], generator))
+            images = self.move(self.images[part], generator)
+            logits = self.model(self.preparation.apply(images))
             loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
             self.optimizer.zero_grad()
             loss.backward()
@@ -192,14 +195,15 @@ class Training:
             for i, part in enumerate(self.images.tensor_split(count)):
                 for norm in norms:
                     norm.momentum = 1 / (i + 1)
-                self.model(part)
+                self.model(self.preparation.apply(part))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
     def _finish_phase(self) -> None:
         self._settle()
         accuracy, spikes = self.metrics["accuracy"], self.metrics["spikes"]
-        images, labels = self.dataset.test_images, self.dataset.test_labels
+        images = self.preparation.apply(self.dataset.test_images)
+        labels = self.dataset.test_labels
         found = traces(self.model, self.phase, images)
         accuracy[self.phase] = float(np.mean(found["head"][:, 0, 0].argmax(1) == labels))
         if self.phase == "quantized":
@@ -207,7 +211,7 @@ class Training:
             accuracy["rounded"] = float(np.mean(rounded["head"][:, 0, 0].argmax(1) == labels))
             spikes["rounding"] = compare(found, rounded)
         if self.phase == "folded":
-            network = export.convert(self.model, self.config, self.dataset.preprocessing)
+            network = export.convert(self.model, self.config, self.preparation.record)
             spikes["golden"] = compare(found, golden.run(network, images).outputs)
             if spikes["golden"]["differing"]:
                 raise RuntimeError(f"Model and golden model differ in {spikes['golden']}.")

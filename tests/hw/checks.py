@@ -24,6 +24,7 @@ from ir.neuron import INTEGER, Neuron
 from ir.scheme import Scheme
 from ir.types import IntType
 from tests.hw.bench import STALLS, Traffic, link, pack, run, unpack
+from tests.ir.cycles import Machine, Stepping
 
 BINARY = IntType(0, 1)
 SMALL = IntType(-4, 3)
@@ -155,6 +156,7 @@ def neuron(
     static: bool = False,
     biases: Sequence[int] | None = None,
     stalls: str = FREE,
+    serial: bool = False,
 ) -> None:
     """Check a LIF unit over all currents of all steps; each lane has another threshold."""
     lanes = len(thresholds)
@@ -173,12 +175,14 @@ def neuron(
         current.low * scale + int(bias_values.min()), current.high * scale + int(bias_values.max())
     )
     h, v = unit.reach(total, threshold, steps)
-    station = plans.Neurons("o", (i,), (o,), unit, 1, field, bias_field, total, h, v)
+    kind = plans.SerialNeurons if serial else plans.Neurons
+    station = kind("o", (i,), (o,), unit, 1, field, bias_field, total, h, v)
     fields = [field, bias_field] * lanes
     word = pack_fields(
         [n for pair in zip(thresholds, bias_values.tolist(), strict=True) for n in pair], fields
     )
-    dut = engine("neuron", "Neurons", station, Image("o", sum(f.width for f in fields), (word,)))
+    where = ("serial", "SerialNeurons") if serial else ("neuron", "Neurons")
+    dut = engine(*where, station, Image("o", sum(f.width for f in fields), (word,)))
     x = np.repeat(sums.T[:, :, None], lanes, 2)
     traffic = drive(dut, [pack(x, i)], [o.words], stalls)
     membrane = np.full(x.shape[1:], unit.initial, dtype=np.int64)
@@ -189,13 +193,14 @@ def neuron(
         wanted.append(spike)
     equal(unpack(traffic.words[0], o, lanes), np.stack(wanted), f"neuron {unit}")
     if stalls == FREE:
-        equal(traffic.moved[0], np.arange(o.words) + steps + 2, "neuron offers")
+        pace = steps if serial else 1
+        equal(traffic.moved[0], pace * np.arange(o.words) + steps + 2, "neuron offers")
 
 
-def groups(stalls: str = FREE) -> None:
+def groups(stalls: str = FREE, serial: bool = False) -> None:
     """Check that a LIF unit walks through its parameter words and keeps lanes apart."""
     unit = Neuron(frac_bits=2, membrane_bits=12)
-    type, lanes, count, steps = IntType(-9, 9), 2, 3, 2
+    type, lanes, count, steps = IntType(-9, 9), 2, 3, 3 if serial else 2
     channels = lanes * count
     x = values((steps, 8, channels), type)
     threshold = np.array([3, 9, 15, 21, 4, 12])
@@ -204,17 +209,46 @@ def groups(stalls: str = FREE) -> None:
     total = IntType(-36 - 7, 36 + 7)
     h, v = unit.reach(total, IntType(3, 21), steps)
     fields = [IntType.of_width(6, signed=True), IntType.of_width(4, signed=True)]
-    station = plans.Neurons("o", (i,), (o,), unit, count, *fields, total, h, v)
+    kind = plans.SerialNeurons if serial else plans.Neurons
+    station = kind("o", (i,), (o,), unit, count, *fields, total, h, v)
     rows = np.stack([threshold, bias], 1).reshape(count, -1).tolist()
     image = Image("o", 20, tuple(pack_fields(row, fields * lanes) for row in rows))
-    dut = engine("neuron", "Neurons", station, image)
+    where = ("serial", "SerialNeurons") if serial else ("neuron", "Neurons")
+    dut = engine(*where, station, image)
     traffic = drive(dut, [pack(x, i)], [o.words], stalls)
     membrane, wanted = np.zeros(x.shape[1:], dtype=np.int64), []
     for t in range(steps):
         _, spike, membrane = unit.step(membrane, (x[t] << 2) + bias, threshold, INTEGER)
         wanted.append(spike)
     equal(unpack(traffic.words[0], o, channels), np.stack(wanted), "neuron groups")
-    elastic(steps + 2, traffic, stalls)
+    if serial:
+        machined(Stepping(steps), traffic, stalls)
+    else:
+        elastic(steps + 2, traffic, stalls)
+
+
+def machined(model: Machine, traffic: Traffic, stalls: str) -> None:
+    """Check every cycle against a machine of one input and one output, under any stalls."""
+    stall_i, stall_o = patterns(stalls)
+    offered, sent, cycle = False, 0, 0
+    taken: list[int] = []
+    moved: list[int] = []
+    while len(moved) < len(traffic.moved[0]):
+        offered = offered or (
+            sent < len(traffic.taken[0]) and not stall_i[cycle % len(stall_i)]
+        )
+        free = not stall_o[cycle % len(stall_o)]
+        leaves = model.valid([offered])[0] and free
+        enters = offered and model.ready([offered], [free])[0]
+        model.edge([enters], [leaves])
+        if leaves:
+            moved.append(cycle)
+        if enters:
+            offered, sent = False, sent + 1
+            taken.append(cycle)
+        cycle += 1
+    equal(traffic.taken[0], taken, "engine takes")
+    equal(traffic.moved[0], moved, "engine offers")
 
 
 def elastic(registers: int, traffic: Traffic, stalls: str) -> None:

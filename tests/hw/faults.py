@@ -6,12 +6,13 @@ A fault is one exact replacement in one source file of :mod:`hw`. The check is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ir.neuron import Neuron
 from ir.types import IntType
 from tests.hw.checks import BINARY
+from tests.hw.fault import Fault
+from tests.hw.tile_faults import TILE_FAULTS
 
 NONE = Neuron("none", frac_bits=0, membrane_bits=3)
 HALF = Neuron(frac_bits=0, membrane_bits=3)
@@ -19,34 +20,14 @@ SHIFT = Neuron("shift", leak_shift=1, reset="subtract", frac_bits=0, membrane_bi
 STALLED = "one_in_four/mostly_stalled"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One wrong line.
-
-    Parameters
-    ----------
-    name : str
-    file : str
-        Module of :mod:`hw`.
-    old, new : str
-        Source text that occurs exactly once, and what replaces it.
-    check : str
-        Function of :mod:`tests.hw.checks`.
-    arguments, options
-        What it is called with.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    check: str
-    arguments: tuple[Any, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-
-
 def _neuron(name: str, old: str, new: str, unit: Neuron = HALF, **options: Any) -> Fault:
     return Fault(f"neuron: {name}", "neuron", old, new, "neuron", (unit,), options)
+
+
+def _serial(name: str, old: str, new: str, grouped: bool = False) -> Fault:
+    if grouped:
+        return Fault(f"serial: {name}", "serial", old, new, "groups", (STALLED, True))
+    return Fault(f"serial: {name}", "serial", old, new, "neuron", (HALF,), {"serial": True})
 
 
 def _of(check: str, file: str) -> Any:
@@ -212,6 +193,14 @@ FAULTS = [
         HALF,
         biases=list(range(-4, 4)),
     ),
+    _serial("membrane kept for the next word", "Mux(last, station.neuron.initial, after)", "after"),
+    _serial("one step short", "final.eq(step == steps - 1)", "final.eq(step == steps - 2)"),
+    _serial("spikes in reverse order", "Cat(spikes[1:], spike)", "Cat(spike, spikes[:-1])"),
+    _serial("currents stand still", "moving = load & held", "moving = 0 & held"),
+    _serial("bias forgotten", "neuron.frac_bits) + bias", "neuron.frac_bits)", True),
+    _serial("parameters stand still", "advance(m, address, station.groups)", "pass", True),
+    _serial("steps while a word waits", "free.eq(~complete | self.o.ready)", "free.eq(1)", True),
+    _serial("next word late", "~held | (load & final)", "~held"),
     _neuron("steps in reverse order", "spikes[:t] | (spike << t)", "(spikes[:t] << 1) | spike"),
     Fault(
         "neuron: parameters stand still",
@@ -235,10 +224,8 @@ FAULTS = [
     ),
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
-    _window(
-        "padding not zero", "Mux(self._outside(m, nest, last, issue), 0, read.data)", "read.data"
-    ),
-    _window("padding on the right side only", "(at < padding) | ", ""),
+    _window("padding not zero", "Mux(outside, 0, read.data)", "read.data"),
+    Fault("window: padding on the right side only", "loops", "(at < padding) | ", "", "window"),
     _window("ring wraps one word late", "following >= words", "following > words"),
     _window(
         "rows and columns of taps swapped", "inner = [group, *taps]", "inner = [group, *taps[::-1]]"
@@ -391,4 +378,5 @@ FAULTS = [
         "read.addr.eq(self.address[:-1])",
         "memory",
     ),
+    *TILE_FAULTS,
 ]

@@ -123,7 +123,7 @@ def test_flipped_images_run_in_the_golden_model_and_change_one_value(export):
             assert link.type.contains(after.outputs[link.layer]), link.layer
         for layer in network.layers:
             if layer.kind == "lif":
-                h = next(s.h for s in plan.stations if s.kind == "neurons" and s.layer == layer.name)
+                h = next(s.h for s in plan.stations if s.kind.endswith("neurons") and s.layer == layer.name)
                 saturated = layer.neuron.membrane
                 low, high = max(h.low, saturated.low), min(h.high, saturated.high)
                 assert low <= after.membranes[layer.name].min()

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.golden import run
 from ir.layers import Add, Input, MaxPool
-from ir.plan import Attend, Buffer, Neurons, Plan, Synapse, Window
+from ir.plan import Attend, Buffer, Link, Neurons, Plan, SerialNeurons, Synapse, Window
 from ir.planner import build
 from ir.schedule import schedule
+from ir.types import IntType
 from tests.networks import Builder, digits_network, random_hardware, random_images, random_network
 
 SEEDS = range(20)
@@ -53,7 +54,7 @@ def test_word_counts_agree_on_both_sides_of_every_station():
             here = s.i.words * s.i.lanes
             if s.kind in ("fork", "buffer", "split", "merge"):
                 assert all(o.words * o.lanes == here for o in s.outputs)
-            elif s.kind in ("neurons", "join"):
+            elif s.kind in ("neurons", "serial_neurons", "join"):
                 assert {i.words for i in s.inputs} == {s.o.words}
                 assert {i.lanes for i in s.inputs} == {s.o.lanes}
             elif s.kind == "maximum":
@@ -147,3 +148,29 @@ def test_two_links_of_one_name_are_refused():
     twice = Plan(2, (*plan.stations, plan.stations[-1]), plan.source, plan.sink)
     with pytest.raises(SpikewrightError, match="Plan has two links called head"):
         _ = twice.links
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_serial_neurons_take_the_place_of_others_without_cost_in_cycles(seed):
+    network = random_network(seed)
+    plan = build(network, random_hardware(network, seed))
+    producers = {link.name: station for station in plan.stations for link in station.outputs}
+    swapped = []
+    for station in plan.stations:
+        if isinstance(station, Neurons):
+            producer = producers[station.i.name]
+            rests = isinstance(producer, Synapse) and producer.synapse_fold >= network.steps >= 2
+            assert isinstance(station, SerialNeurons) == rests
+            swapped.append(Neurons(**{f.name: getattr(station, f.name) for f in fields(station)}))
+        else:
+            swapped.append(station)
+    piped = replace(plan, stations=tuple(swapped))
+    assert schedule(plan).interval == schedule(piped).interval
+    assert schedule(plan).latency == schedule(piped).latency
+
+
+def test_serial_neurons_of_one_step_are_refused():
+    one = Link("o", 1, 1, 1, IntType(0, 1))
+    zero = IntType(-1, 0)
+    with pytest.raises(SpikewrightError, match="takes 1 time steps one after the other"):
+        SerialNeurons("o", (one,), (one,), None, 1, zero, zero, zero, zero, zero)

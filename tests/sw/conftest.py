@@ -7,9 +7,10 @@ import torch
 import yaml
 
 from sw import config
-from sw.spikformer import Spikformer
+from sw.build import build
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
+MNIST = DIGITS.with_name("mnist.yaml")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,6 +48,20 @@ def tiny():
 
 
 @pytest.fixture
+def small_mlp():
+    """Return a run file of two hidden layers over 2 x 5 x 3 pixels of 2 bits."""
+    entries = yaml.safe_load(MNIST.read_text())
+    entries["model"] |= {
+        "steps": 3,
+        "image": {"channels": 2, "height": 5, "width": 3, "high": 3},
+        "hidden": [9, 7],
+    }
+    entries["hardware"] |= {"steps_per_pass": 3, "folds": {}}
+    entries["quantization"] |= {"default": "u4", "layers": {"hidden.1.fc": "pot3"}}
+    return config.parse(entries)
+
+
+@pytest.fixture
 def lively():
     """Return a function that builds an untrained model with lively neurons."""
     return _lively
@@ -63,7 +78,7 @@ def _lively(settings, seed=0, classes=10):
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = Spikformer(settings, classes)
+        model = build(settings, classes)
     for name, part in model.named_modules():
         if name.endswith("norm"):
             count = part.num_features

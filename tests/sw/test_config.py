@@ -11,6 +11,7 @@ from ir.errors import SpikewrightError
 from sw import config
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
+MNIST = DIGITS.with_name("mnist.yaml")
 
 
 @pytest.fixture
@@ -82,6 +83,8 @@ def test_unknown_and_missing_keys_are_refused_by_name(entries, path):
         (("training", "learning_rate"), "1e-3", "training.learning_rate is '1e-3'"),
         (("training", "learning_rate"), float("nan"), "training.learning_rate is nan"),
         (("model", "steps"), -4, "model.steps is -4"),
+        (("model", "kind"), "cnn", "model.kind is 'cnn'; allowed are spikformer, mlp."),
+        (("model",), 3, "model is 3"),
         (("model", "heads"), 5, "model.heads is 5; allowed are divisors of the 32 channels"),
         (("model", "attention_scale"), 0.3, "model.attention_scale is 0.3; allowed are powers"),
         (("model", "tokenizer"), [], "model.tokenizer"),
@@ -105,6 +108,45 @@ def test_unknown_and_missing_keys_are_refused_by_name(entries, path):
 def test_wrong_values_are_refused_in_a_sentence(entries, path, value, words):
     at(entries, path[:-1])[path[-1]] = value
     assert words in refusal(entries)
+
+
+@pytest.mark.parametrize("path", [("model",), ("model", "image")], ids=".".join)
+def test_keys_of_the_mlp_are_refused_by_name(path):
+    entries = yaml.safe_load(MNIST.read_text())
+    section = at(entries, path)
+    section["heads"] = 1
+    assert refusal(entries) == f"Run file has unknown key: {'.'.join((*path, 'heads'))}."
+    del section["heads"]
+    for key in set(section) - {"kind"}:
+        value = section.pop(key)
+        assert refusal(entries) == f"Run file has missing key: {'.'.join((*path, key))}."
+        section[key] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("model", "hidden"), [], "model.hidden is []"),
+        (("model", "hidden"), [0], "model.hidden.0 is 0"),
+        (("model", "image", "height"), 4096, "has 114688 values; an mlp takes up to 4096"),
+        (("quantization", "layers", "hidden.1.fc"), "u2", "names 'hidden.1.fc'"),
+        (("hardware", "folds", "hidden.1.fc"), {"pe": 1, "simd": 1}, "names 'hidden.1.fc'"),
+    ],
+)
+def test_wrong_values_of_the_mlp_are_refused(path, value, words):
+    entries = yaml.safe_load(MNIST.read_text())
+    at(entries, path[:-1])[path[-1]] = value
+    assert words in refusal(entries)
+
+
+def test_mlp_is_read_and_written_back():
+    found = config.load(MNIST)
+    assert found.model.kind == "mlp"
+    assert found.model.synapses == ("hidden.0.fc", "head")
+    assert found.model.input_shape == (784, 1, 1)
+    assert config.parse(yaml.safe_load(found.to_yaml())) == found
+    deeper = config.override(found, {"model.hidden": [128, 32]})
+    assert deeper.model.foldable == ("hidden.0.fc", "hidden.1.fc", "head")
 
 
 def test_flags_beat_the_file():

@@ -3,13 +3,18 @@
 import gzip
 import hashlib
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import yaml
 
 from ir.errors import SpikewrightError
 from sw import data, idx
-from sw.sections import Image
+from sw.sections import Image, MlpModel, SpikformerModel
+
+DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
 
 # SHA-256 of the held-back images and labels: the split must never change.
 HELD_BACK = "3ea49a6c5c1f0810a1e9f1178f9d79a4469c14576fbaaec2880a46a2f2a8928b"
@@ -50,12 +55,55 @@ def test_digits_are_split_without_overlap_and_by_class(digits):
     assert np.abs(counts - whole * 360 / 1797).max() < 1
 
 
+def digits_model(**changes):
+    entries = yaml.safe_load(DIGITS.read_text())["model"]
+    entries["image"] |= changes
+    return SpikformerModel.model_validate(entries)
+
+
 def test_image_of_the_run_file_must_fit(digits):
-    digits.check(Image(channels=1, height=8, width=8, high=16))
+    digits.preparation(digits_model())
     with pytest.raises(SpikewrightError, match=r"asks for 1 x 8 x 9 .* has 1 x 8 x 8 values 0"):
-        digits.check(Image(channels=1, height=8, width=9, high=16))
+        digits.preparation(digits_model(width=9))
     with pytest.raises(SpikewrightError, match=r"values 0\.\.255; dataset"):
-        digits.check(Image(channels=1, height=8, width=8, high=255))
+        digits.preparation(digits_model(high=255))
+    with pytest.raises(SpikewrightError, match=r"values 0\.\.3; dataset"):
+        digits.preparation(digits_model(high=3))
+
+
+def test_pixels_are_shifted_and_laid_out_as_recorded(digits):
+    same = digits.preparation(digits_model())
+    np.testing.assert_array_equal(same.apply(digits.test_images), digits.test_images)
+    image = Image(channels=1, height=8, width=8, high=4)
+    model = MlpModel(kind="mlp", steps=2, image=image, hidden=(3,))
+    found = digits.preparation(model)
+    pixels = found.apply(digits.test_images)
+    assert pixels.shape == (360, 64, 1, 1)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels[:, :, 0, 0], digits.test_images.reshape(360, 64) // 4)
+    assert found.record == {
+        "dataset": "digits",
+        "raw_shape": "1x8x8",
+        "shift_right": 2,
+        "low": 0,
+        "high": 4,
+        "mean_subtraction": "none",
+        "input_shape": "64x1x1",
+    }
+    torch_pixels = found.apply(torch.from_numpy(digits.test_images))
+    np.testing.assert_array_equal(torch_pixels.numpy(), pixels)
+
+
+def test_first_half_of_the_test_set_is_found(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 7), ("t10k-first5000", 5)):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", rng.integers(0, 256, (count, 4, 4)))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", np.arange(count))
+    assert len(data.load("mnist", tmp_path).test_images) == 5
+    # The whole test set comes first.
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", np.zeros((6, 4, 4)))
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", np.arange(6))
+    assert len(data.load("mnist", tmp_path).test_images) == 6
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

@@ -58,7 +58,7 @@ def test_extreme_batch_norms_are_equal(tiny, lively, random_images):
 
 
 def test_network_records_what_was_asked(tiny, lively):
-    network = export.convert(lively(tiny), tiny, data.load("digits").preprocessing)
+    network = export.convert(lively(tiny), tiny, data.load("digits").preparation(tiny.model).record)
     assert network.quantization == {
         name: tiny.quantization.scheme(name).name for name in tiny.model.synapses
     }
