@@ -17,7 +17,7 @@ from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value, ValueLike
 
 from hw.memory import VERILOG
 
-CHAIN = 32
+CHAIN = 24
 """Positions of one carry chain at most, where a single adder does not need more."""
 
 CHAIN_NAME = "spikewright_chain_ecp5"
@@ -201,7 +201,7 @@ def accumulate(
     m: Module,
     values: Sequence[Value],
     terms: Sequence[Value],
-    carry: Value,
+    carries: Sequence[Value],
     *,
     fabric: str = "plain",
     platform: object = None,
@@ -212,27 +212,18 @@ def accumulate(
     ----------
     values, terms : sequence of Value
         Of the same width each.
-    carry : Value
-        One bit for all.
+    carries : sequence of Value
+        One bit each.
     """
-    if fabric != "ecp5":
-        # Yosys gives a carry input to no adder; one position more does it.
-        return [
-            (Cat(carry, v) + Cat(carry, t))[1 : len(v) + 1]
-            for v, t in zip(values, terms, strict=True)
-        ]
-    # A position whose operands are both the carry stops what comes from below and emits it.
-    pairs = [(k, len(value) + 1) for k, value in enumerate(values)]
-    found: list[Value] = [Const(0)] * len(pairs)
-    for chain in _chains(pairs):
-        width = sum(positions for _, positions in chain)
-        a = Cat(Cat(carry, values[k]) for k, _ in chain)
-        c = Cat(Cat(carry, terms[k]) for k, _ in chain)
-        total = _chain(m, (a, Const(0, width), c, Const(0, width)), width, platform)
-        low = 0
-        for k, positions in chain:
-            found[k] = total[low + 1 : low + positions]
-            low += positions
+    found = []
+    for value, term, carry in zip(values, terms, carries, strict=True):
+        # A position below the lowest makes the carry: Yosys gives a carry input to no adder.
+        a, b = Cat(carry, value), Cat(carry, term)
+        if fabric == "ecp5":
+            none = Const(0, len(a))
+            found.append(_chain(m, (a, none, b, none), len(a), platform)[1:])
+        else:
+            found.append((a + b)[1 : len(a)])
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,9 @@ from hw.adder import accumulate
 from hw.stream import resize
 from ir.scheme import Scheme
 from ir.tables import Tables
+
+JOINT = ("xc7",)
+"""Fabrics whose LUT RAM is deep enough for both banks of a table of four spikes."""
 
 
 class Loader(wiring.Component):
@@ -28,12 +31,15 @@ class Loader(wiring.Component):
     -------
     load, loading, code_enable, codes
         As in :class:`hw.table.Table`.
+    target : In(1)
+        Bank of the load; with one bank 0.
     address : Out(group)
         Entry that is written.
     entries : Out(loaders * entry_width)
         What is written, loader 0 lowest.
-    write : Out(words)
-        Bit k: the tables of code word k are written at the end of this cycle.
+    write0, write1 : Out(words)
+        Bit k: the tables of code word k are written at the end of this cycle. ``write1`` is that
+        of bank 1, if the banks are two memories.
 
     Timing
     ------
@@ -42,6 +48,7 @@ class Loader(wiring.Component):
 
     def __init__(self, tables: Tables, fabric: str = "plain") -> None:
         self.tables, self.fabric = tables, fabric
+        self.memories = 1 if fabric in JOINT else tables.banks
         super().__init__(
             {
                 "load": In(1),
@@ -50,7 +57,8 @@ class Loader(wiring.Component):
                 "codes": In(tables.word_width),
                 "address": Out(tables.group),
                 "entries": Out(tables.loaders * tables.entry_width),
-                "write": Out(tables.words),
+                "target": In(1),
+                **{f"write{bank}": Out(tables.words) for bank in range(self.memories)},
             }
         )
 
@@ -64,6 +72,8 @@ class Loader(wiring.Component):
         first = Signal(4)
         left = Signal(range(tables.words), reset_less=True)
         last = (1 << group) - 1
+        # One-hot registers: write enables that need no decoder.
+        writes = [getattr(self, f"write{bank}") for bank in range(self.memories)]
         m.d.comb += [
             start.eq(self.load & ~self.loading),
             self.code_enable.eq(fetch & (step[0] == 0)),
@@ -84,54 +94,64 @@ class Loader(wiring.Component):
         with m.Elif(step[0] == last):
             m.d.sync += [left.eq(left - 1), fetch.eq(fetch & (left != 0))]
         with m.If(self.address == 1 << (group - 1)):  # the last in Gray-code order
-            m.d.sync += self.write.eq(self.write << 1)
-            with m.If(self.write[-1]):
+            m.d.sync += [write.eq(write << 1) for write in writes]
+            with m.If(Cat(write[-1] for write in writes).any()):
                 m.d.sync += self.loading.eq(0)
-        with m.If(first[3]):
-            m.d.sync += self.write.eq(1)
+        for bank, write in enumerate(writes):
+            with m.If(first[3] & (self.target == bank if self.memories > 1 else 1)):
+                m.d.sync += write.eq(1)
 
         # The entry of step k differs from its predecessor's by the weight of lane `lane`, which is
         # subtracted if its bit goes to 0. Step 0 takes back the last weight of the word before.
         lane = Signal(range(group), reset_less=True)
-        down = [Signal(name=f"down{k}", reset_less=True) for k in range(3)]
+        down = [Signal(name=f"down{k}", reset_less=True) for k in range(2)]
         flip = Mux(step[0] == 0, last + 1 >> 1, step[0] & -step[0])[:group]
         m.d.sync += [
             lane.eq(_index(flip)),
             down[0].eq(~((step[0] ^ (step[0] >> 1)) & flip).any()),
-            *(down[k].eq(down[k - 1]) for k in (1, 2)),
+            down[1].eq(down[0]),
         ]
         codes = Signal(tables.word_width, reset_less=True)
         with m.If(step[1] == 0):
             m.d.sync += codes.eq(self.codes)
-        entries, terms = [], []
+        entries, terms, carries = [], [], []
         for k in range(tables.loaders):
             held = codes[k * group * bits : (k + 1) * group * bits]
             code = Signal(bits, reset_less=True, name=f"code{k}")
-            term = Signal(signed(tables.scheme.code_type.width), reset_less=True, name=f"term{k}")
+            weight, minus = decode(tables.scheme, code)
+            negative = minus ^ down[1]
+            term = Signal(signed(len(weight)), reset_less=True, name=f"term{k}")
+            carry = Signal(reset_less=True, name=f"carry{k}")
             entry = Signal(width, reset_less=True, name=f"entry{k}")
-            weight = decode(tables.scheme, code)
-            m.d.sync += [
-                code.eq(held.word_select(lane, bits)),
-                term.eq(Mux(down[1], ~weight, weight)),
-            ]
+            with m.If(self.loading):  # idle loaders shall not toggle
+                m.d.sync += [
+                    code.eq(held.word_select(lane, bits)),
+                    term.eq(weight ^ negative.replicate(len(weight))),
+                    carry.eq(negative),
+                ]
             m.d.comb += self.entries[k * width : (k + 1) * width].eq(entry)
             entries.append(entry)
             terms.append(resize(term, width))
-        sums = accumulate(m, entries, terms, down[2], fabric=self.fabric, platform=platform)
+            carries.append(carry)
+        sums = accumulate(m, entries, terms, carries, fabric=self.fabric, platform=platform)
         for entry, total in zip(entries, sums, strict=True):
-            m.d.sync += entry.eq(total)
+            with m.If(self.loading):
+                m.d.sync += entry.eq(total)
             with m.If(first[3]):
                 m.d.sync += entry.eq(-tables.lowest)
         return m
 
 
-def decode(scheme: Scheme, code: Value) -> Value:
-    """Return the signed weight of a code, as :meth:`ir.scheme.Scheme.decode` does."""
+def decode(scheme: Scheme, code: Value) -> tuple[Value, Value]:
+    """Return a weight's bits, two's complement, and whether it counts negative.
+
+    A power of two keeps its sign apart, so that negating it takes no adder.
+    """
     if not scheme.power_of_two:
-        return code.as_signed()
+        return code, Const(0, 1)
     magnitude, sign = code[:-1], code[-1]
-    power = ((Const(1, unsigned(1)) << magnitude) >> 1)[: scheme.max_exponent + 1]
-    return Mux(sign, -power, power)
+    power = [magnitude == exponent + 1 for exponent in range(scheme.max_exponent + 1)]
+    return Cat(*power, Const(0, 1)), sign
 
 
 def _index(hot: Value) -> Value:

@@ -11,9 +11,6 @@ from hw.loader import Loader
 from ir.errors import SpikewrightError
 from ir.tables import ARITY, Tables
 
-JOINT = ("xc7",)
-"""Fabrics whose LUT RAM is deep enough for both banks of a table of four spikes."""
-
 
 class Table(wiring.Component):
     """Sums of the weights of ``pe`` outputs under ``simd`` spikes.
@@ -92,10 +89,11 @@ class Table(wiring.Component):
             self.code_enable.eq(loader.code_enable),
             loader.codes.eq(self.codes),
         ]
-        target = Signal()
         if tables.banks == 2:
+            target = Signal()
             with m.If(self.load & ~self.loading):
                 m.d.sync += target.eq(~self.bank)
+            m.d.comb += loader.target.eq(target)
         bits: list[list[tuple[Value, ...]]] = [[] for _ in range(tables.pe)]
         for g in range(tables.groups):
             low = g * tables.group
@@ -106,7 +104,7 @@ class Table(wiring.Component):
                 # Outputs whose tables are written together share a memory, word by word.
                 word = (g * tables.pe + p) // tables.loaders
                 count = min(tables.pe, (word + 1) * tables.loaders - g * tables.pe) - p
-                for k, found in enumerate(self._memory(m, loader, target, address, g, p, count)):
+                for k, found in enumerate(self._memory(m, loader, address, g, p, count)):
                     bits[p + k].append(found)
                 p += count
         rows = [[Number(found, tables.entry.high) for found in row] for row in bits]
@@ -121,7 +119,6 @@ class Table(wiring.Component):
         self,
         m: Module,
         loader: Loader,
-        target: Signal,
         address: Value,
         g: int,
         p: int,
@@ -134,13 +131,12 @@ class Table(wiring.Component):
         tables, width = self.tables, self.tables.entry_width
         word, first = divmod(g * tables.pe + p, tables.loaders)
         data = loader.entries[first * width : (first + count) * width]
-        joint = tables.banks == 2 and self.fabric in JOINT
-        memories = 1 if joint else tables.banks
+        memories = loader.memories
         registers = []
         for b in range(memories):
             where, into = address, loader.address
-            if joint:
-                where, into = Cat(address, self.bank), Cat(loader.address, target)
+            if tables.banks > memories:
+                where, into = Cat(address, self.bank), Cat(loader.address, loader.target)
             name = f"table_{g}_{p}" + (f"_{b}" if memories > 1 else "")
             table = memory.Memory(shape=count * width, depth=1 << len(into), init=[])
             m.submodules[name] = table
@@ -149,7 +145,7 @@ class Table(wiring.Component):
             m.d.comb += [
                 write.addr.eq(into),
                 write.data.eq(data),
-                write.en.eq(loader.write[word] & (target == b if memories > 1 else 1)),
+                write.en.eq(getattr(loader, f"write{b}")[word]),
                 read.addr.eq(where),
             ]
             with m.If(self.enable):

@@ -22,7 +22,7 @@ from sim.testbench import TOP
 from sim.yosys import Design, version, yosys
 
 ARITHMETIC = ("$mul", "$macc", "$macc_v2", "$div", "$mod", "$divfloor", "$modfloor", "$pow")
-_BATCH_BYTES = 60_000
+_BATCH_BYTES = 120_000
 _HOLDER = "all_parts"
 
 Progress = Callable[[str, int, int], None]

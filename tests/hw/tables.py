@@ -216,10 +216,10 @@ def adders(highs: Sequence[Sequence[int]], fabric: str, count: int = 60) -> None
 
 
 def accumulators(fabric: str, width: int = 6, count: int = 9) -> None:
-    """Check adders with a carry for all, two's complement and wrapping."""
+    """Check adders with a carry each, two's complement and wrapping."""
     adder = import_module("hw.adder")
     values, terms = Signal(width * count), Signal(width * count)
-    carry = Signal()
+    carries = Signal(count)
 
     class Dut(wiring.Component):
         def __init__(self) -> None:
@@ -228,7 +228,7 @@ def accumulators(fabric: str, width: int = 6, count: int = 9) -> None:
         def elaborate(self, platform: object) -> Module:
             m = Module()
             parts = [[v[k * width :][:width] for k in range(count)] for v in (values, terms)]
-            found = adder.accumulate(m, *parts, carry, fabric=fabric, platform=platform)
+            found = adder.accumulate(m, *parts, list(carries), fabric=fabric, platform=platform)
             m.d.comb += self.o.eq(Cat(found))
             return m
 
@@ -241,9 +241,10 @@ def accumulators(fabric: str, width: int = 6, count: int = 9) -> None:
             a, b = rng.integers(0, mask + 1, (2, count)) if n > 1 else np.full((2, count), mask)
             ctx.set(values, bits(a, width))
             ctx.set(terms, bits(b, width))
-            ctx.set(carry, n % 2)
+            c = rng.integers(0, 2, count)
+            ctx.set(carries, bits(c, 1))
             found = fields(ctx.get(dut.o), width, count)
-            wanted = ((a + b + n % 2) & mask).tolist()
+            wanted = ((a + b + c) & mask).tolist()
             if found != wanted:
                 raise AssertionError(f"accumulators: got {found}, expected {wanted}")
 
