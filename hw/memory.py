@@ -27,7 +27,7 @@ module spikewright_rom #(
   output reg [WIDTH - 1:0] data
 );
   generate
-    if (WIDTH * DEPTH >= 1024) begin : large
+    if (WIDTH * DEPTH >= 1024) begin : block
       (* ram_style = "block" *)
       reg [WIDTH - 1:0] words [0:DEPTH - 1];
       if (IMAGE != "") begin : load
@@ -35,7 +35,7 @@ module spikewright_rom #(
       end
       always @(posedge clk)
         if (enable) data <= words[address];
-    end else begin : small
+    end else begin : logic_
       reg [WIDTH - 1:0] words [0:DEPTH - 1];
       if (IMAGE != "") begin : load
         initial $readmemh(IMAGE, words);
