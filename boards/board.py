@@ -12,24 +12,37 @@ from typing import Any
 from ir.errors import SpikewrightError
 from ir.strict import load_yaml
 
-FABRICS = ("ecp5",)
+SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
+    "ecp5": (6, 7, 8),
+    "ice40": ("hx", "lp", "up"),
+    "gowin": ("C5/I4", "C6/I5", "C7/I6", "C8/I7"),
+    "xc7": (1, 2, 3),
+}
+"""Fabrics, and the speed grades of their parts as nextpnr or the vendor calls them."""
+
+FABRICS = tuple(SPEED_GRADES)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the part offers.
+    """What the part offers, in the units in which ``sim.fabrics`` counts what a design takes.
 
     Parameters
     ----------
-    lut4, ff, block_ram, dsp : int
-        Four-input LUTs, flip-flops, block RAMs (DP16KD), multipliers (MULT18X18D).
+    lut, ff, carry, block_ram, lut_ram, dsp : int
+        ECP5: LUT4, flip-flops, CCU2C, DP16KD, TRELLIS_DPR16X4, MULT18X18D. iCE40: SB_LUT4,
+        flip-flops, SB_CARRY, SB_RAM40_4K, none, SB_MAC16. Gowin: LUT4, flip-flops, ALU, 18 kbit
+        block RAMs, RAM16SDP4, multipliers of 9 x 9 bit. 7-series: LUT6, flip-flops, CARRY4,
+        RAMB18E1 (half a block RAM), LUTs that can be memory, DSP48E1.
     """
 
-    lut4: int
+    lut: int
     ff: int
+    carry: int
     block_ram: int
+    lut_ram: int
     dsp: int
 
 
@@ -41,9 +54,10 @@ class Board:
     ----------
     name : str
     fabric : str
-        Family of the part: ``ecp5``.
+        Family of the part, one of :data:`FABRICS`.
     part, package : str
-    speed_grade : int
+    speed_grade : int or str
+        One of :data:`SPEED_GRADES`.
     clock_hz : int
         Oscillator [Hz].
     resources : Resources
@@ -53,7 +67,7 @@ class Board:
     fabric: str
     part: str
     package: str
-    speed_grade: int
+    speed_grade: int | str
     clock_hz: int
     resources: Resources
 
@@ -109,7 +123,12 @@ def _read(path: Path) -> Board:
         raise SpikewrightError(
             f"{what} has fabric {entry['fabric']!r}; allowed are {', '.join(FABRICS)}."
         )
-    _integer(what, "speed_grade", entry["speed_grade"], 6, 8)
+    grade, grades = entry["speed_grade"], SPEED_GRADES[entry["fabric"]]
+    if isinstance(grade, bool) or grade not in grades:
+        raise SpikewrightError(
+            f"{what} has speed_grade {grade!r}; allowed on {entry['fabric']} are "
+            f"{', '.join(map(str, grades))}."
+        )
     _integer(what, "clock_hz", entry["clock_hz"], 1, 1_000_000_000)
     return Board(**(entry | {"resources": Resources(**parts)}))
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ from amaranth.back import rtlil
 from amaranth.hdl import Shape
 
 from hw import describe
+from hw.adder import SOURCES
 from hw.classify import layout
+from hw.corner import CORNER_NAME, CORNER_SOURCE
 from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
 from hw.tool import tool
 from hw.top import COUNTERS, Accelerator, check, identifier
@@ -26,8 +27,12 @@ from ir.manifest import listing
 from ir.network import Network
 from ir.store import Export, encode
 from ir.strict import dump_json, new_directory
+from ir.tile import Tile
 
 TOP = "accelerator"
+SHIPPED = {ROM_NAME: ROM_SOURCE, CORNER_NAME: CORNER_SOURCE, **SOURCES}
+"""Verilog modules that are written by hand, and go along where the design uses them."""
+
 FORMAT = "spikewright-verilog"
 VERSION = 1
 
@@ -46,12 +51,10 @@ PASSES = (
 """Yosys passes from RTLIL to compact Verilog; none of them maps or infers arithmetic."""
 
 
-def emit(
-    network: Network, plan: plans.Plan, out: Path, *, probes: Sequence[str] = ()
-) -> dict[str, Any]:
+def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
     """Write the accelerator; the directory appears whole or not at all.
 
-    ``accelerator.v`` and ``spikewright_rom.v`` are the design, ``images/`` its memory contents,
+    ``accelerator.v`` and the modules beside it are the design, ``images/`` its memory contents,
     ``manifest.json`` lists them with their SHA-256, the streams and the stations. Simulation and
     synthesis run with the directory as their working directory.
 
@@ -60,8 +63,6 @@ def emit(
     network : Network
     plan : ir.plan.Plan
     out : Path
-    probes : sequence of str
-        Layers to be seen from outside, for co-simulation.
 
     Returns
     -------
@@ -71,19 +72,19 @@ def emit(
     Raises
     ------
     SpikewrightError
-        If ``out`` holds something else, a probe is unknown, or Yosys fails.
+        If ``out`` holds something else, or Yosys fails.
     """
-    check(plan, probes)
+    check(plan)
     with new_directory(Path(out)) as directory:
         contents = images(network, plan)
         digest = network_digest(network)
-        text = verilog(Accelerator(plan, contents, probes))
+        text = verilog(Accelerator(plan, contents))
         files = {
             f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
-            f"{ROM_NAME}.v": ROM_SOURCE,
+            **{f"{name}.v": source for name, source in SHIPPED.items() if name in text},
             **{f"images/{image.name}": image.text() for image in contents.values()},
         }
-        described = manifest(plan, contents, digest, probes, files)
+        described = manifest(plan, contents, digest, files)
         (directory / "images").mkdir()
         for name, content in files.items():
             (directory / name).write_text(content)
@@ -147,7 +148,6 @@ def manifest(
     plan: plans.Plan,
     contents: dict[str, Image],
     digest: str,
-    probes: Sequence[str],
     files: dict[str, str],
 ) -> dict[str, Any]:
     """Return what ``manifest.json`` says."""
@@ -167,13 +167,12 @@ def manifest(
         "reset": "rst",
         "steps": plan.steps,
         "lanes": plan.lanes,
-        "order": "PCT",
         "input": {"port": "i", **_stream(plan.source)},
         "output": {"port": "o", "transfers_per_sample": plan.sink.words, "fields": fields},
         "counters": list(COUNTERS),
         "probes": [
-            {"layer": name, "port": f"probe_{identifier(name)}", **_stream(plan.probes[name])}
-            for name in probes
+            {"layer": name, "wires": f"probe_{identifier(name)}", **_stream(link)}
+            for name, link in plan.probes.items()
         ],
         "stations": [_station(station, contents) for station in plan.stations],
         "files": listing({name: text.encode() for name, text in files.items()}),
@@ -185,8 +184,10 @@ def _stream(link: plans.Link) -> dict[str, Any]:
         "link": link.name,
         "transfers_per_sample": link.words,
         "bits": link.width,
+        "order": link.order,
         "lanes": link.lanes,
         "steps": link.steps,
+        "time": link.time,
         "element_bits": link.type.width,
         "signed": link.type.signed,
         "low": link.type.low,
@@ -204,7 +205,7 @@ def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, An
         "outputs": [link.name for link in station.outputs],
         "lanes": station.lanes,
     }
-    if isinstance(station, plans.Synapse):
+    if isinstance(station, (plans.Synapse, Tile)):
         entry |= {
             "scheme": station.scheme.name,
             "pe": station.pe,
@@ -212,6 +213,8 @@ def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, An
             "neuron_fold": station.neuron_fold,
             "synapse_fold": station.synapse_fold,
         }
+    if isinstance(station, Tile):
+        entry |= {"loaders": station.loaders, "load_cycles": station.tables.load_cycles}
     if isinstance(station, plans.Buffer):
         entry["depth"] = station.depth
     if isinstance(station, plans.Window):
@@ -225,7 +228,7 @@ def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, An
 
 def _names(paths: list[str]) -> dict[str, str]:
     """Return a readable, unique module name for each place in the hierarchy."""
-    taken, found = {TOP, ROM_NAME}, {}
+    taken, found = {TOP, *SHIPPED}, {}
     for path in paths:
         name = path.removeprefix(f"{TOP}.").replace(".", "_")
         while name in taken:

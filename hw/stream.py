@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -205,7 +205,7 @@ class Buffer(Engine):
 
 
 class Split(Engine):
-    """Cuts a word into words of fewer lanes, lowest lanes first.
+    """Cuts a word into words of fewer lanes, or of fewer steps; lowest first.
 
     Parameters
     ----------
@@ -237,12 +237,13 @@ class Split(Engine):
             advance(m, part, ratio)
             m.d.sync += word.eq(word >> width)
         with m.If(self.i.ready):
-            m.d.sync += [full.eq(self.i.valid), word.eq(self.i.payload)]
+            parts = _parts(self.i.payload, self.station.i, self.station.o)
+            m.d.sync += [full.eq(self.i.valid), word.eq(parts)]
         return m
 
 
 class Merge(Engine):
-    """Joins words into one of more lanes, first word lowest.
+    """Joins words into one of more lanes, or of more steps; first word lowest.
 
     Parameters
     ----------
@@ -268,7 +269,7 @@ class Merge(Engine):
         part = Signal(range(ratio))
         m.d.comb += [
             self.o.valid.eq(full),
-            self.o.payload.eq(word),
+            _parts(self.o.payload, self.station.o, self.station.i).eq(word),
             self.i.ready.eq(~full | self.o.ready),
         ]
         with m.If(self.i.ready):
@@ -277,6 +278,15 @@ class Merge(Engine):
                 advance(m, part, ratio)
                 m.d.sync += word.eq((word >> width) | (self.i.payload << (ratio - 1) * width))
         return m
+
+
+def _parts(payload: Value, whole: plan.Link, part: plan.Link) -> Value:
+    """Return the bits of a whole word in the order in which its parts carry them."""
+    if whole.steps == part.steps:
+        return payload
+    found = elements(payload, whole)
+    runs = range(0, whole.steps, part.steps)
+    return Cat(lane[start : start + part.steps] for start in runs for lane in found)
 
 
 def _all(bits: Iterable[Value]) -> Value:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
@@ -14,9 +15,12 @@ from hw.classify import Classify, layout
 from hw.join import Join
 from hw.maximum import Maximum
 from hw.neuron import Neurons
+from hw.reorder import Reorder
 from hw.serial import SerialNeurons
+from hw.stepwise import Stepwise
 from hw.stream import Buffer, Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
+from hw.tile import Tile
 from hw.window import Window
 from ir import plan as plans
 from ir.errors import SpikewrightError
@@ -38,6 +42,9 @@ _ENGINES: dict[str, type[Engine]] = {
     "attend": Attend,
     "accumulate": Accumulate,
     "classify": Classify,
+    "reorder": Reorder,
+    "tile": Tile,
+    "stepwise": Stepwise,
 }
 
 
@@ -54,19 +61,39 @@ def engine(station: plans.Station, images: Mapping[str, Image]) -> Engine:
     return kind(station)
 
 
-def check(plan: plans.Plan, probes: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Probe:
+    """Wires of the top that show a layer's output link; nothing inside depends on them.
+
+    Parameters
+    ----------
+    valid, ready, payload : Signal
+        Named ``probe_<layer>__valid`` and so on, in Amaranth, in Verilog and in waveforms.
+    """
+
+    valid: Signal
+    ready: Signal
+    payload: Signal
+
+    @classmethod
+    def of(cls, layer: str, width: int) -> Probe:
+        """Return the probe of a layer whose link has ``width`` [bit]."""
+        widths = {"valid": 1, "ready": 1, "payload": width}
+        wires = {
+            part: Signal(bits, name=f"probe_{identifier(layer)}__{part}", attrs={"keep": 1})
+            for part, bits in widths.items()
+        }
+        return cls(**wires)
+
+
+def check(plan: plans.Plan) -> None:
     """Refuse what :class:`Accelerator` cannot build.
 
     Raises
     ------
     SpikewrightError
-        If a probe is no layer of the plan, or two names differ only in dots and underscores.
+        If two names differ only in dots and underscores.
     """
-    for name in probes:
-        if name not in plan.probes:
-            raise SpikewrightError(
-                f"Probe {name!r} is no layer; allowed are {', '.join(plan.probes)}."
-            )
     for names in ([station.name for station in plan.stations], list(plan.probes)):
         taken: dict[str, str] = {}
         for name in names:
@@ -85,8 +112,11 @@ class Accelerator(wiring.Component):
     plan : ir.plan.Plan
     images : mapping of station name to ir.image.Image
         As :func:`ir.image.images` returns them.
-    probes : sequence of str
-        Layers whose output link shall be seen from outside; for co-simulation.
+
+    Attributes
+    ----------
+    probes : dict of layer name to Probe
+        Wires on which a bench watches the output of every layer; synthesis removes them.
 
     Members
     -------
@@ -105,9 +135,6 @@ class Accelerator(wiring.Component):
     input_stalls, output_stalls : Out(32)
         Cycles, from the first input transfer on, in which the accelerator waited for its source,
         and for its sink.
-    probe_*_move : Out(1)
-        The layer's link transfers in this cycle.
-    probe_*_payload : Out(width of the link)
 
     Timing
     ------
@@ -116,14 +143,13 @@ class Accelerator(wiring.Component):
     Raises
     ------
     SpikewrightError
-        If a probe is no layer of the plan, or two names differ only in dots and underscores.
+        If two names differ only in dots and underscores.
     """
 
-    def __init__(
-        self, plan: plans.Plan, images: Mapping[str, Image], probes: Sequence[str] = ()
-    ) -> None:
-        check(plan, probes)
-        self.plan, self.probes = plan, tuple(probes)
+    def __init__(self, plan: plans.Plan, images: Mapping[str, Image]) -> None:
+        check(plan)
+        self.plan = plan
+        self.probes = {layer: Probe.of(layer, link.width) for layer, link in plan.probes.items()}
         self.engines = {
             identifier(station.name): engine(station, images) for station in plan.stations
         }
@@ -131,9 +157,6 @@ class Accelerator(wiring.Component):
         assert isinstance(last, plans.Classify)
         ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
         ports |= {name: Out(32) for name in COUNTERS}
-        for layer in probes:
-            base = f"probe_{identifier(layer)}"
-            ports |= {f"{base}_move": Out(1), f"{base}_payload": Out(plan.probes[layer].width)}
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -147,13 +170,13 @@ class Accelerator(wiring.Component):
             for link, i in zip(engine.station.inputs, engine.inputs, strict=True):
                 wiring.connect(m, links[link.name], i)
         wiring.connect(m, links[self.plan.sink.name], wiring.flipped(self.o))
-        for layer in self.probes:
-            link, base = self.plan.probes[layer], f"probe_{identifier(layer)}"
+        for layer, probe in self.probes.items():
+            link = self.plan.probes[layer]
             tapped = links[link.name]
-            payload = Value.cast(tapped.payload)[: link.width]
             m.d.comb += [
-                getattr(self, f"{base}_move").eq(tapped.valid & tapped.ready),
-                getattr(self, f"{base}_payload").eq(payload),
+                probe.valid.eq(tapped.valid),
+                probe.ready.eq(tapped.ready),
+                probe.payload.eq(Value.cast(tapped.payload)[: link.width]),
             ]
         self._count(m)
         return m

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import memory
 
+from hw.loops import Loop, Walk
 from hw.stream import Engine, advance
 from ir import plan
 
 
-@dataclass(frozen=True)
-class Loop:
-    """One level of the loop nest that reads the ring.
-
-    Parameters
-    ----------
-    count : int
-        Iterations; 0 for ever.
-    address : int
-        Ring words from one iteration to the next.
-    row, column, pixels : int
-        What one iteration moves the tap's row, its column, and the position's first pixel by.
-    """
-
-    count: int
-    address: int = 0
-    row: int = 0
-    column: int = 0
-    pixels: int = 0
-
-
 def loops(station: plan.Window) -> list[Loop]:
-    """Return the loop nest of a window, innermost first, without loops of one iteration."""
+    """Return the loop nest of a window, innermost first."""
     width, groups, stride = station.width, station.groups, station.stride
     group = Loop(groups, address=1)
     taps = [
@@ -50,23 +28,7 @@ def loops(station: plan.Window) -> list[Loop]:
     ]
     if station.kernel == station.stride == 1:
         outer = [Loop(0, groups, pixels=1)]
-    return [loop for loop in [*inner, *outer] if loop.count != 1]
-
-
-def steps(nest: list[Loop], field: str) -> list[int]:
-    """Return what ``field`` grows by when each loop advances and all inside it start again.
-
-    Examples
-    --------
-    >>> steps([Loop(3, address=1), Loop(2, address=8), Loop(0, address=100)], "address")
-    [1, 6, 90]
-    """
-    found, travelled = [], 0
-    for loop in nest:
-        stride = getattr(loop, field)
-        found.append(stride - travelled)
-        travelled += (loop.count - 1) * stride
-    return found
+    return [*inner, *outer]
 
 
 class Window(Engine):
@@ -127,57 +89,21 @@ class Window(Engine):
         with m.If(enable):
             m.d.sync += full.eq(begin)
 
-        nest = loops(station)
-        last = self._count(m, nest, issue)
-        m.d.comb += moved.eq(Mux(issue, _hop(m, nest, last, "pixels", reach + 1), 0))
+        walk = Walk(m, loops(station), issue)
+        m.d.comb += moved.eq(Mux(issue, walk.hop("pixels", reach + 1), 0))
         with m.If(issue):
             m.d.sync += left.eq(left - moved)
-            with m.If(last.all()):
+            with m.If(walk.last.all()):
                 m.d.sync += left.eq(left.init)
 
         source = Signal(range(words), init=-margin * station.groups % words)
-        following = source + _hop(m, nest, last, "address", words)
+        following = source + walk.hop("address", words)
         with m.If(issue):
             m.d.sync += source.eq(Mux(following >= words, following - words, following))
+        outside = walk.outside(station.height, station.width, station.padding)
         m.d.comb += [
             read.addr.eq(source),
             self.o.valid.eq(full),
-            self.o.payload.eq(Mux(self._outside(m, nest, last, issue), 0, read.data)),
+            self.o.payload.eq(Mux(outside, 0, read.data)),
         ]
         return m
-
-    def _count(self, m: Module, nest: list[Loop], issue: Signal) -> Signal:
-        """Add the loop counters; return which finite loops are in their last iteration."""
-        last = Signal(len(nest) - 1)
-        for depth, loop in enumerate(nest[:-1]):
-            counter = Signal(range(loop.count), name=f"loop_{depth}")
-            m.d.comb += last[depth].eq(counter == loop.count - 1)
-            with m.If(issue & last[:depth].all()):
-                advance(m, counter, loop.count)
-        return last
-
-    def _outside(self, m: Module, nest: list[Loop], last: Signal, issue: Signal) -> Signal:
-        """Add the tap's row and column; return whether the word read is padding."""
-        outside, padding = Signal(), self.station.padding
-        if not padding:
-            return outside
-        beyond = []
-        for field, size in (("row", self.station.height), ("column", self.station.width)):
-            at = Signal(range(size + 2 * padding), name=field)
-            with m.If(issue):
-                m.d.sync += at.eq(at + _hop(m, nest, last, field, 1 << len(at)))
-            beyond.append((at < padding) | (at >= size + padding))
-        with m.If(issue):
-            m.d.sync += outside.eq(beyond[0] | beyond[1])
-        return outside
-
-
-def _hop(m: Module, nest: list[Loop], last: Signal, field: str, modulus: int) -> Signal:
-    """Return what ``field`` grows by, modulo ``modulus``, with the word that is issued."""
-    hop = Signal(range(modulus), name=f"{field}_hop")
-    found = [step % modulus for step in steps(nest, field)]
-    m.d.comb += hop.eq(found[-1])
-    for depth in reversed(range(len(nest) - 1)):
-        with m.If(~last[depth]):
-            m.d.comb += hop.eq(found[depth])
-    return hop

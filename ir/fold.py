@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from ir.errors import SpikewrightError
 
 WIDTHS = ("actual", "format")
+FABRICS = ("plain", "ecp5", "gowin", "xc7", "ice40")
+KINDS = ("stream", "table")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Parallelism of one layer; all T time steps are computed side by side.
+    """Parallelism of one layer, and how it is built.
 
     Parameters
     ----------
@@ -20,13 +22,24 @@ class Fold:
         Outputs per cycle; divides the layer's outputs.
     simd : int
         Inputs per output and cycle; divides the layer's input channels.
+    kind : str
+        ``stream``: weights stream past each position, all T time steps side by side. ``table``:
+        weights stand still in LUT RAM while all positions and steps stream past, one step a cycle.
+    loaders : int
+        Tables written side by side; 1 for ``stream``.
     """
 
     pe: int
     simd: int
+    kind: str = "stream"
+    loaders: int = 1
 
     def __post_init__(self) -> None:
-        for noun in ("pe", "simd"):
+        if self.kind not in KINDS:
+            raise SpikewrightError(f"Fold has kind {self.kind!r}; allowed are {', '.join(KINDS)}.")
+        if self.kind == "stream" and self.loaders != 1:
+            raise SpikewrightError(f"Fold has loaders {self.loaders!r}; kind stream allows 1.")
+        for noun in ("pe", "simd", "loaders"):
             value = getattr(self, noun)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
                 raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
@@ -47,6 +60,8 @@ class Hardware:
     widths : str
         ``actual``: accumulators proven for the very weights; ``format``: for any image of the
         declared formats, so that images can be replaced.
+    fabric : str
+        Fabric for whose LUTs and carry chains adders are built; ``plain`` for any.
 
     Raises
     ------
@@ -58,6 +73,7 @@ class Hardware:
     steps_per_pass: int
     folds: Mapping[str, Fold] = field(default_factory=dict)
     widths: str = "actual"
+    fabric: str = "plain"
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:
@@ -65,6 +81,10 @@ class Hardware:
         if not isinstance(self.steps_per_pass, int) or not 1 <= self.steps_per_pass <= 64:
             raise SpikewrightError(
                 f"Hardware has steps_per_pass {self.steps_per_pass!r}; allowed are 1..64."
+            )
+        if self.fabric not in FABRICS:
+            raise SpikewrightError(
+                f"Hardware has fabric {self.fabric!r}; allowed are {', '.join(FABRICS)}."
             )
         if self.widths not in WIDTHS:
             raise SpikewrightError(

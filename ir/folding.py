@@ -8,6 +8,7 @@ from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
+from ir.tables import ARITY, Tables
 
 
 def divisors(number: int) -> list[int]:
@@ -29,6 +30,9 @@ def dimensions(layer: Layer, network: Network) -> tuple[int, int] | None:
 def cycles(layer: Layer, fold: Fold, network: Network) -> int:
     """Return the cycles per sample that the layer's busiest station needs when never stalled."""
     source, out = network.edges[layer.inputs[0]], network.edges[layer.name]
+    if fold.kind == "table":
+        assert isinstance(layer, Synapse)
+        return tile_cycles(layer, fold, network)
     if isinstance(layer, Synapse):
         per_position = (out.channels // fold.pe) * (layer.fan_in // fold.simd)
         return max(
@@ -43,11 +47,24 @@ def cycles(layer: Layer, fold: Fold, network: Network) -> int:
     return max(source.positions * groups, out.channels // fold.pe * groups, out.channels)
 
 
+def tile_cycles(layer: Synapse, fold: Fold, network: Network) -> int:
+    """Return the cycles per sample of a layer built of tables: passes, or what loading them takes.
+
+    With two banks a pass hides the loading of the next one; a layer of at most two passes is
+    loaded but once.
+    """
+    source, out = network.edges[layer.inputs[0]], network.edges[layer.name]
+    passes = (out.channels // fold.pe) * (layer.fan_in // fold.simd)
+    length = out.positions * source.steps * source.type.width
+    load = Tables(layer.scheme, fold.pe, fold.simd, loaders=fold.loaders, banks=2).load_cycles
+    return passes * (max(length, load + 1) if passes > 2 else length)
+
+
 def lanes(layer: Layer, fold: Fold, network: Network) -> int:
     """Return the lanes that the layer's engine is built of."""
     steps = network.edges[layer.inputs[0]].steps
     if isinstance(layer, Synapse):
-        return fold.pe * fold.simd * steps
+        return fold.pe * fold.simd * (1 if fold.kind == "table" else steps)
     if isinstance(layer, Readout):
         return fold.pe * fold.simd
     if isinstance(layer, Attention):
@@ -87,7 +104,15 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             raise SpikewrightError(
                 f"Fold names layer {name!r}; foldable are {', '.join(foldable)}."
             )
-        if fold not in set(choices(foldable[name], network)):
+        if fold.kind == "table" and not isinstance(foldable[name], Synapse):
+            raise SpikewrightError(
+                f"Fold of layer {name} has kind table; allowed for {foldable[name].kind} is stream."
+            )
+        if fold.kind == "table" and hardware.fabric not in ARITY:
+            raise SpikewrightError(
+                f"Fold of layer {name} has kind table; fabric {hardware.fabric} has no LUT RAM."
+            )
+        if Fold(fold.pe, fold.simd) not in set(choices(foldable[name], network)):
             legal = ", ".join(f"({f.pe}, {f.simd})" for f in choices(foldable[name], network))
             raise SpikewrightError(
                 f"Fold of layer {name} is pe {fold.pe}, simd {fold.simd}; allowed are {legal}."

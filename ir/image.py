@@ -17,6 +17,7 @@ from ir.layers import LIF, Readout, Synapse
 from ir.network import Network
 from ir.plan import Classify, Neurons, Plan, Station
 from ir.plan import Synapse as SynapseStation
+from ir.tile import Tile
 from ir.types import IntType
 
 
@@ -133,6 +134,10 @@ def layout(station: Station) -> tuple[int, list[IntType]] | None:
     if isinstance(station, SynapseStation):
         code = IntType.of_width(station.scheme.bits, signed=False)
         return station.neuron_fold * station.synapse_fold, [code] * (station.pe * station.simd)
+    if isinstance(station, Tile):
+        lanes = station.tables.word_width // station.scheme.bits
+        code = IntType.of_width(station.scheme.bits, signed=False)
+        return station.passes * station.tables.words, [code] * lanes
     if isinstance(station, Neurons):
         return station.groups, [station.threshold, station.bias] * station.o.lanes
     if isinstance(station, Classify):
@@ -177,7 +182,7 @@ def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:
             [unpack(word, shape[1]) for word in loaded[station.name].words], dtype=np.int64
         )
         found = arrays.setdefault(station.layer, {})
-        if isinstance(station, SynapseStation):
+        if isinstance(station, (SynapseStation, Tile)):
             layer = network[station.layer]
             assert isinstance(layer, (Synapse, Readout))
             codes = _unfold(rows, station, layer.weight.shape)
@@ -198,17 +203,28 @@ def _rows(network: Network, station: Station) -> np.ndarray:
         assert isinstance(layer, Readout)
         return layer.bias
     assert isinstance(layer, (Synapse, Readout))
-    assert isinstance(station, SynapseStation)
+    assert isinstance(station, (SynapseStation, Tile))
     codes = layer.scheme.encode(layer.weight)
     taps = codes.reshape(*codes.shape[:2], -1)  # (out, in, ky kx)
     out, channels, count = taps.shape
     pe, simd = station.pe, station.simd
     folded = taps.reshape(out // pe, pe, channels // simd, simd, count)
-    return folded.transpose(0, 4, 2, 1, 3)  # (nf, tap, group, p, s)
+    folded = folded.transpose(0, 4, 2, 1, 3)  # (nf, tap, group, p, s)
+    if isinstance(station, Tile):
+        passes = folded.reshape(station.passes, -1)
+        return np.pad(passes, ((0, 0), (0, 1)))[:, station.tables.order()]  # index -1: padding
+    return folded
 
 
-def _unfold(rows: np.ndarray, station: SynapseStation, shape: tuple[int, ...]) -> np.ndarray:
+def _unfold(
+    rows: np.ndarray, station: SynapseStation | Tile, shape: tuple[int, ...]
+) -> np.ndarray:
     pe, simd = station.pe, station.simd
+    if isinstance(station, Tile):
+        order = station.tables.order().reshape(-1)
+        passes = rows.reshape(station.passes, -1)
+        rows = np.empty((station.passes, pe * simd), dtype=rows.dtype)
+        rows[:, order[order >= 0]] = passes[:, order >= 0]
     out, channels = shape[:2]
     count = int(np.prod(shape[2:], dtype=int))
     folded = rows.reshape(out // pe, count, channels // simd, pe, simd)

@@ -1,9 +1,12 @@
 """The plan: a network and its folds as stations joined by links.
 
 A *station* is one hardware engine, a *link* one valid/ready stream between two of them. ``hw``
-builds the stations, ``ir.schedule`` predicts their cycles; neither knows the other. Every link is
-in order ``PCT``: position by position (row by row), then channel group by channel group, with all
-time steps of ``lanes`` channels in one word.
+builds the stations, ``ir.schedule`` predicts their cycles; neither knows the other.
+
+The words of a link follow each other in one of two orders: ``PCT``, position by position (row by
+row), then channel group by channel group; or ``CPT``, channel group by channel group, then position
+by position. Time is innermost in both: a word carries ``steps`` time steps of ``lanes`` channels,
+and ``time`` successive words the steps of the same channels.
 
 A word packs element (lane, step) at bits ``(lane * steps + step) * type.width`` upwards, two's
 complement; lane 0 is the lowest channel of the group.
@@ -38,6 +41,10 @@ class Link:
         Range of one element.
     layer : str or None
         Layer whose complete output this is; such links can be probed.
+    order : str
+        ``PCT`` or ``CPT``.
+    time : int
+        Words that carry the successive steps of the same channels.
     """
 
     name: str
@@ -46,6 +53,8 @@ class Link:
     steps: int
     type: IntType
     layer: str | None = None
+    order: str = "PCT"
+    time: int = 1
 
     @property
     def width(self) -> int:
@@ -119,26 +128,26 @@ class Buffer(Station):
 
 @dataclass(frozen=True)
 class Split(Station):
-    """Cuts a word into ``ratio`` words of fewer lanes, lowest lanes first."""
+    """Cuts a word into ``ratio`` words of fewer lanes or of fewer steps, lowest first."""
 
     kind: ClassVar[str] = "split"
 
     @property
     def ratio(self) -> int:
         """Output words per input word."""
-        return self.i.lanes // self.o.lanes
+        return self.i.lanes * self.i.steps // (self.o.lanes * self.o.steps)
 
 
 @dataclass(frozen=True)
 class Merge(Station):
-    """Joins ``ratio`` words into one of more lanes, first word lowest."""
+    """Joins ``ratio`` words into one of more lanes or of more steps, first word lowest."""
 
     kind: ClassVar[str] = "merge"
 
     @property
     def ratio(self) -> int:
         """Input words per output word."""
-        return self.o.lanes // self.i.lanes
+        return self.o.lanes * self.o.steps // (self.i.lanes * self.i.steps)
 
 
 @dataclass(frozen=True)

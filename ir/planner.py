@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +42,7 @@ from ir.plan import (
     Window,
 )
 from ir.plan import Synapse as SynapseStation
+from ir.tile import Reorder, Stepwise, Tile
 from ir.types import IntType
 
 
@@ -81,7 +84,7 @@ class _Builder:
                 first = self._consumers(layer)[0][0]
                 takes_any = isinstance(first, (LIF, Add))
                 self.lanes[layer.name] = 1 if takes_any else self._wanted_lanes(first, 0)
-                link = source = self._link(layer, self.network.edges[layer.name])
+                link = source = self._link(layer)
             else:
                 inputs = tuple(
                     self._arrive(self.ready[name, layer.name, index], layer, index)
@@ -98,10 +101,20 @@ class _Builder:
         self.stations.append(station)
         return station.o
 
-    def _link(self, layer: Layer, edge: Edge, *, type: IntType | None = None) -> Link:
-        lanes = self.lanes[layer.name]
+    def _link(
+        self, layer: Layer, *, type: IntType | None = None, order: str | None = None
+    ) -> Link:
+        """Return the link of a layer's output; with an ``order``, one step per word."""
+        edge, lanes = self.network.edges[layer.name], self.lanes[layer.name]
         words = edge.positions * edge.channels // lanes
-        return Link(layer.name, words, lanes, edge.steps, type or edge.type, layer.name)
+        found = Link(layer.name, words, lanes, edge.steps, type or edge.type, layer.name)
+        if order is None:
+            return found
+        return replace(found, words=words * edge.steps, steps=1, order=order, time=edge.steps)
+
+    def _table(self, layer: Layer) -> bool:
+        fold = self.folds.get(layer.name)
+        return fold is not None and fold.kind == "table"
 
     def _consumers(self, layer: Layer) -> list[tuple[Layer, int]]:
         return [
@@ -135,7 +148,7 @@ class _Builder:
         links = [link]
         if len(consumers) > 1:
             links = [
-                Link(f"{layer.name}.to.{other.name}.{index}", *_shape(link))
+                _renamed(link, f"{layer.name}.to.{other.name}.{index}")
                 for other, index in consumers
             ]
             self.stations.append(Fork(layer.name, (link,), tuple(links)))
@@ -146,41 +159,102 @@ class _Builder:
         """Buffer a branch that meets others, and cut or join words to the wanted lanes."""
         base = f"{layer.name}.i{index}"
         if len(layer.inputs) > 1:
-            out = Link(f"{base}.buffer", *_shape(link))
+            out = _renamed(link, f"{base}.buffer")
             link = self._put(Buffer(layer.name, (link,), (out,), 2 * link.words))
+        if self._table(layer):
+            assert isinstance(layer, Synapse)
+            return self._tiled(link, layer, base)
+        if isinstance(layer, LIF):
+            return link
+        link = self._parallel(link, layer, index, base)
         return self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+
+    def _parallel(self, link: Link, layer: Layer, index: int, base: str) -> Link:
+        """Return ``link`` with whole positions and all steps in a word."""
+        source = self.network.edges[layer.inputs[index]]
+        if link.order != "PCT":
+            out = replace(_renamed(link, f"{base}.reorder"), order="PCT")
+            size = source.height, source.width
+            link = self._put(Reorder(layer.name, (link,), (out,), *size, tiled=False))
+        if link.time > 1:
+            out = replace(
+                _renamed(link, f"{base}.steps"),
+                words=link.words // link.time,
+                steps=link.time,
+                time=1,
+            )
+            link = self._put(Merge(layer.name, (link,), (out,)))
+        return link
+
+    def _tiled(self, link: Link, layer: Synapse, base: str) -> Link:
+        """Return ``link`` as a tile takes it: one step a word, once per pass."""
+        fold, source = self.folds[layer.name], self.network.edges[layer.inputs[0]]
+        lanes = gcd(link.lanes, fold.simd)
+        if link.steps > 1:
+            link = self._convert(link, layer.name, base, lanes)
+            steps = link.steps
+            out = replace(
+                _renamed(link, f"{base}.serial"), words=link.words * steps, steps=1, time=steps
+            )
+            link = self._put(Split(layer.name, (link,), (out,)))
+        parts = link.lanes // lanes
+        if parts > 1:
+            if lanes != fold.simd:
+                raise SpikewrightError(
+                    f"Fold of layer {layer.name} has simd {fold.simd} behind words of {link.lanes} "
+                    f"lanes; allowed are their divisors and multiples."
+                )
+            out = replace(_renamed(link, f"{base}.split"), words=link.words * parts, lanes=lanes)
+            link = self._put(Split(layer.name, (link,), (out,)))
+        edge = self.network.edges[layer.name]
+        repeats = edge.channels // fold.pe
+        passes = repeats * (layer.fan_in // fold.simd)
+        out = replace(
+            _renamed(link, f"{layer.name}.reorder"),
+            words=passes * edge.positions * link.time,
+            lanes=fold.simd,
+            order="PCT",
+        )
+        shape = layer.kernel, layer.stride, layer.padding
+        size = source.height, source.width
+        return self._put(
+            Reorder(layer.name, (link,), (out,), *size, *shape, repeats, parts=parts)
+        )
 
     def _convert(self, link: Link, layer: str, base: str, lanes: int) -> Link:
         common = gcd(link.lanes, lanes)
-        rest = link.steps, link.type
         if link.lanes > common:
-            out = Link(f"{base}.split", link.words * link.lanes // common, common, *rest)
+            words = link.words * link.lanes // common
+            out = replace(_renamed(link, f"{base}.split"), words=words, lanes=common)
             link = self._put(Split(layer, (link,), (out,)))
         if lanes > common:
-            out = Link(f"{base}.merge", link.words * common // lanes, lanes, *rest)
+            words = link.words * common // lanes
+            out = replace(_renamed(link, f"{base}.merge"), words=words, lanes=lanes)
             link = self._put(Merge(layer, (link,), (out,)))
         return link
 
     def _add(self, layer: Layer, inputs: tuple[Link, ...]) -> Link:
         edge = self.network.edges[layer.name]
         if isinstance(layer, Synapse):
-            out = self._link(layer, edge, type=self._sum_type(layer, inputs[0].type))
-            return self._synapse(layer, inputs[0], out)
+            sums = self._sum_type(layer, inputs[0].type)
+            if self._table(layer):
+                return self._tile(layer, inputs[0], self._link(layer, type=sums, order="CPT"))
+            return self._synapse(layer, inputs[0], self._link(layer, type=sums))
         if isinstance(layer, LIF):
-            return self._put(self._neurons(layer, inputs[0], self._link(layer, edge)))
+            return self._put(self._neurons(layer, inputs[0]))
         if isinstance(layer, MaxPool):
             source = self.network.edges[layer.inputs[0]]
             taps = self._window(
                 layer, inputs[0], source, (layer.kernel, layer.stride, layer.padding), 1, "group"
             )
-            out = self._link(layer, edge)
+            out = self._link(layer)
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
-            out = self._link(layer, edge, type=inputs[0].type + inputs[1].type)
+            out = self._link(layer, type=inputs[0].type + inputs[1].type)
             return self._put(Join(layer.name, inputs, (out,)))
         if isinstance(layer, Attention):
             width = edge.channels // layer.heads
-            out = self._link(layer, edge)
+            out = self._link(layer)
             return self._put(
                 Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width)
             )
@@ -205,7 +279,7 @@ class _Builder:
             Window(
                 layer.name,
                 (link,),
-                (Link(f"{layer.name}.window", words, *_shape(link)[1:]),),
+                (replace(_renamed(link, f"{layer.name}.window"), words=words),),
                 source.height,
                 source.width,
                 groups,
@@ -237,12 +311,30 @@ class _Builder:
             )
         )
 
+    def _tile(self, layer: Synapse, link: Link, out: Link) -> Link:
+        fold = self.folds[layer.name]
+        neuron_fold = int(layer.weight.shape[0]) // fold.pe
+        folds = neuron_fold, layer.fan_in // fold.simd
+        return self._put(
+            Tile(
+                layer.name,
+                (link,),
+                (out,),
+                layer.scheme,
+                layer.kernel,
+                *folds,
+                fold.loaders,
+                self.hardware.fabric,
+            )
+        )
+
     def _sum_type(self, layer: Synapse, activation: IntType) -> IntType:
         if self.hardware.widths == "actual":
             return layer.sum_type(activation)
         return _format_sum(layer.scheme.code_type, activation, layer.fan_in)
 
-    def _neurons(self, layer: LIF, link: Link, out: Link) -> Neurons:
+    def _neurons(self, layer: LIF, link: Link) -> Neurons:
+        """Return the neurons of a layer: all steps side by side, or one after the other."""
         threshold, bias = _range(layer.threshold), _range(layer.bias)
         fields = {"threshold": _field(threshold), "bias": _field(bias)}
         if self.hardware.widths == "format":
@@ -250,11 +342,19 @@ class _Builder:
         scale = 1 << layer.neuron.frac_bits
         sums = IntType(link.type.low * scale, link.type.high * scale)
         current = sums + bias
-        h, v = layer.neuron.reach(current, threshold, out.steps)
-        groups = self.network.edges[layer.name].channels // out.lanes
-        unit = SerialNeurons if self._rests(link, out.steps) else Neurons
-        return unit(
-            layer.name, (link,), (out,), layer.neuron, groups, current=current, h=h, v=v, **fields
+        edge = self.network.edges[layer.name]
+        h, v = layer.neuron.reach(current, threshold, edge.steps)
+        common: dict[str, Any] = {"current": current, "h": h, "v": v, **fields}
+        groups = edge.channels // self.lanes[layer.name]
+        if link.order == "PCT" and link.time == 1:
+            unit = SerialNeurons if self._rests(link, edge.steps) else Neurons
+            return unit(
+                layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common
+            )
+        out = self._link(layer, order=link.order)
+        positions = edge.positions
+        return Stepwise(
+            layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
         )
 
     def _rests(self, link: Link, steps: int) -> bool:
@@ -294,8 +394,9 @@ class _Builder:
         return self._put(Classify(layer.name, (link,), (out,), classes, bias))
 
 
-def _shape(link: Link) -> tuple[int, int, int, IntType]:
-    return link.words, link.lanes, link.steps, link.type
+def _renamed(link: Link, name: str) -> Link:
+    """Return a link of the same words that is no layer's output."""
+    return replace(link, name=name, layer=None)
 
 
 def _range(values: object) -> IntType:

@@ -326,13 +326,15 @@ def _hardware(take: _Fields) -> Hardware:
     folds = {}
     for name, entry in take.take("folds", dict).items():
         fold = _Fields(entry, f"Fold of layer {name[:64]!r}")
-        folds[name] = Fold(fold.take("pe", int), fold.take("simd", int))
+        values = {key: fold.take(key, int) for key in ("pe", "simd", "loaders")}
+        folds[name] = Fold(**values, kind=fold.take("kind", str))
         fold.done()
     hardware = Hardware(
         lanes=take.take("lanes", int),
         steps_per_pass=take.take("steps_per_pass", int),
         folds=folds,
         widths=take.take("widths", str),
+        fabric=take.take("fabric", str),
     )
     take.done()
     return hardware

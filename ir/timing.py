@@ -26,6 +26,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
+from ir.tile import Reorder, Stepwise, Tile
 
 Times = list[np.ndarray]
 NEVER = np.int64(-(1 << 40))
@@ -96,6 +97,12 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         return [entered], [entered[ratio - 1 :: ratio] + 1]
     if isinstance(station, Synapse):
         return _synapse(station, valid[0], move[0])
+    if isinstance(station, Reorder):
+        return _reorder(valid[0], move[0], samples)
+    if isinstance(station, Tile):
+        return _tile(station, valid[0], move[0], samples)
+    if isinstance(station, Stepwise):
+        return _stepwise(station, valid[0], move[0])
     if isinstance(station, SerialNeurons):
         return _serial(station.o.steps, valid[0], move[0])
     if isinstance(station, Neurons):
@@ -147,6 +154,60 @@ def _synapse(station: Synapse, valid: np.ndarray, move: np.ndarray) -> tuple[Tim
     entered = ramp(np.maximum(valid, delayed(blocked, 2)))
     added = ramp(np.maximum(entered + 2, blocked))
     return [entered], [added[fold - 1 :: fold] + 1]
+
+
+def _reorder(valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, Times]:
+    write_from = valid.reshape(samples, -1).copy()
+    read_from = delayed(move, 1).reshape(samples, -1)
+    written, read = np.empty_like(write_from), np.empty_like(read_from)
+    for f in range(samples):
+        write_from[f, 0] = max(
+            write_from[f, 0],
+            written[f - 1, -1] + 1 if f else NEVER,
+            read[f - 2, -1] + 1 if f >= 2 else NEVER,
+        )
+        written[f] = ramp(write_from[f])
+        read_from[f, 0] = max(
+            read_from[f, 0], written[f, -1] + 1, read[f - 1, -1] + 1 if f else NEVER
+        )
+        read[f] = ramp(read_from[f])
+    return [written.ravel()], [read.ravel() + 1]
+
+
+def _tile(
+    station: Tile, valid: np.ndarray, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
+    planes, passes = station.planes, station.passes * samples
+    visit_from = np.repeat(valid, planes).reshape(passes, -1)
+    completes = np.arange(passes) % station.synapse_fold == station.synapse_fold - 1
+    room = delayed(move, station.buffer) + 1
+    last_planes = visit_from[:, planes - 1 :: planes]
+    last_planes[completes] = np.maximum(
+        last_planes[completes], room.reshape(-1, station.visits)
+    )
+    load = station.tables.load_cycles
+    visited = np.empty_like(visit_from)
+    loaded: list[int] = []
+    for p in range(passes):
+        if p < station.banks or not station.resident:
+            begin = loaded[-1] if loaded else int(valid[0])
+            if p >= station.banks:
+                begin = max(begin, int(visited[p - station.banks, -1]) + 1)
+            loaded.append(begin + load + 1)
+        ready = loaded[min(p, len(loaded) - 1)]
+        if p:
+            ready = max(ready, int(visited[p - 1, -1]) + 1 + station.gap)
+        visit_from[p, 0] = max(visit_from[p, 0], ready)
+        visited[p] = ramp(visit_from[p])
+    words = visited[:, planes - 1 :: planes]
+    offered = words[completes].ravel() + station.latency + 1
+    return [words.ravel()], [np.maximum(offered, delayed(move, 1) + 1)]
+
+
+def _stepwise(station: Stepwise, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+    repeats = station.repeats
+    (visited,), offered = _pipeline(station.latency, np.repeat(valid, repeats), move)
+    return [visited[repeats - 1 :: repeats]], offered
 
 
 def _accumulate(

@@ -11,6 +11,7 @@ import numpy as np
 from ir.errors import SpikewrightError
 from ir.layers import LIF
 from ir.network import Network
+from ir.order import arrange
 from ir.plan import Link, Plan
 from sim.testbench import Stream
 
@@ -241,16 +242,7 @@ def values(record: Record, link: Link, positions: int, samples: int) -> np.ndarr
     """
     check_count(record, link, samples)
     flat = fields(record.payload, link.type.width, link.lanes * link.steps, signed=link.type.signed)
-    return arrange(flat, link, positions, samples)
-
-
-def arrange(flat: np.ndarray, link: Link, positions: int, samples: int) -> np.ndarray:
-    """Return (samples * words, lanes * steps) as (samples, steps, positions, channels)."""
-    groups = link.words // positions
-    table = flat.reshape(samples, positions, groups, link.lanes, link.steps)
-    return table.transpose(0, 4, 1, 2, 3).reshape(
-        samples, link.steps, positions, groups * link.lanes
-    )
+    return arrange(flat, link, positions)
 
 
 def check_count(record: Record, link: Link, samples: int) -> None:

@@ -135,6 +135,8 @@ def cosimulate(
     golden_model: Golden | None = None,
     schedule: Schedule | None = None,
     limit: int = LIMIT,
+    probes: bool = True,
+    cocotb: str | None = None,
     progress: Progress | None = None,
     checksums: bool = True,
 ) -> Result:
@@ -162,6 +164,11 @@ def cosimulate(
         end within the predicted cycles plus those in which the design waited for the bench.
     limit : int
         Cycles without any transfer after which the design counts as hung.
+    probes : bool
+        Whether every layer is monitored; False compares logits and labels only.
+    cocotb : str, optional
+        Python module of the cocotb test that drives clock and reset, such as ``sim.bench``; without
+        it a loop in C++ does, which is several times as fast.
     progress : callable, optional
         Told (stage, done, all) with stages ``build``, ``simulate`` and ``compare``.
     checksums : bool
@@ -184,8 +191,8 @@ def cosimulate(
     sources = {path.name: path.read_text() for path in sorted(verilog_dir.glob("*.v"))}
     if "accelerator.v" not in sources:
         raise SpikewrightError(f"Directory {verilog_dir} holds no accelerator.v.")
-    bench = generate(sources["accelerator.v"], plan.sink.words)
-    built = build(sources | {"bench.sv": bench.text}, BENCH, build_dir)
+    bench = generate(sources["accelerator.v"], plan.sink.words, probes=probes)
+    built = build(sources | bench.sources, BENCH, build_dir)
     build_seconds = time.perf_counter() - begin
     tell("build", 1, 1)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
@@ -201,6 +208,7 @@ def cosimulate(
                 len(part),
                 stalls,
                 limit,
+                cocotb,
             )
             for index, part in enumerate(slices)
         ]

@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,8 @@ class Shard:
     stalls : Stalls or None
     limit : int
         Cycles without any transfer after which the design counts as hung.
+    cocotb : str or None
+        Python module of the cocotb test that drives clock and reset; the loop in C++ without it.
     """
 
     def __init__(
@@ -101,8 +104,9 @@ class Shard:
         samples: int,
         stalls: Stalls | None,
         limit: int,
+        cocotb: str | None = None,
     ) -> None:
-        self.bench, self.build = bench, build
+        self.bench, self.build, self.cocotb = bench, build, cocotb
         self.folder, self.images = folder.resolve(), images.resolve()
         self.samples, self.limit = samples, limit
         self.log = self.folder / "simulation.log"
@@ -121,21 +125,21 @@ class Shard:
 
     def start(self) -> None:
         """Start the simulator."""
-        runner = LeanVerilator()
-        environment = runner.test_environment(self.build.top, "sim.bench")
-        environment |= {
-            "SPIKEWRIGHT_FOLDER": str(self.folder),
-            "SPIKEWRIGHT_SAMPLES": str(self.samples),
-            "SPIKEWRIGHT_COUNTERS": " ".join(self.bench.counters),
-            "COCOTB_RESULTS_FILE": str(self.folder / "results.xml"),
-            "COCOTB_ANSI_OUTPUT": "0",
-        }
         command = [
             str(self.build.binary.resolve()),
             f"+folder={self.folder}",
             f"+words={self.words}",
+            f"+samples={self.samples}",
             f"+limit={self.limit}",
         ]
+        environment = None
+        if self.cocotb is not None:
+            command.append("+cocotb")
+            environment = LeanVerilator().test_environment(self.build.top, self.cocotb)
+            environment |= {
+                "COCOTB_RESULTS_FILE": str(self.folder / "results.xml"),
+                "COCOTB_ANSI_OUTPUT": "0",
+            }
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(
                 command,
@@ -175,16 +179,24 @@ class Shard:
         """
         try:
             report = json.loads((self.folder / "bench.json").read_text())
-        except (OSError, ValueError) as error:
+            values = dict(report["values"])
+            finished, hung, last = (values.pop(n) for n in ("finished", "hung", "last_move"))
+            cycles, gaps, stalls = (values.pop(name) for name in ("cycle", "gaps", "stalls"))
+        except (OSError, ValueError, KeyError) as error:
+            raise self._failed() from error
+        if hung:
             raise SpikewrightError(
-                f"The simulation failed; its output is in {self.log}."
-            ) from error
-        values = dict(report["values"])
-        cycles, gaps, stalls = (values.pop(name) for name in ("cycle", "gaps", "stalls"))
-        if report["hung"]:
-            raise SpikewrightError(
-                f"The accelerator hung: no transfer for {self.limit} cycles after cycle "
-                f"{max(cycles - self.limit - 2, 0)}, with {report['finished']} of {self.samples} "
-                f"samples finished."
+                f"The accelerator hung: no transfer for {self.limit} cycles after cycle {last}, "
+                f"with {finished} of {self.samples} samples finished."
+                f"{_stuck(report['waiting'])}"
             )
+        if finished != self.samples:
+            raise self._failed()
         return Outcome(self.folder, self.samples, values, cycles, gaps, stalls)
+
+    def _failed(self) -> SpikewrightError:
+        return SpikewrightError(f"The simulation failed; its output is in {self.log}.")
+
+
+def _stuck(waiting: list[dict[str, Any]]) -> str:
+    return ""

@@ -18,8 +18,8 @@ def pack(images: np.ndarray, link: Link) -> np.ndarray:
 
     Returns
     -------
-    uint8 (count * words, bytes)
-        One word per row, most significant byte first, as Verilog's ``$fread`` takes it.
+    uint32 (count * words, ceil(width / 32))
+        One word per row, least significant part first, as the simulator's ``main.cpp`` takes it.
 
     Examples
     --------
@@ -32,4 +32,7 @@ def pack(images: np.ndarray, link: Link) -> np.ndarray:
     pixels = images.transpose(0, 2, 3, 1).reshape(-1, link.lanes).astype("<i8")
     planes = np.unpackbits(pixels[..., None].view(np.uint8), axis=-1, bitorder="little")
     bits = planes[..., :width].reshape(len(pixels), -1)
-    return np.packbits(bits, axis=1, bitorder="little")[:, ::-1].copy()
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    padded = np.zeros((len(packed), -(-packed.shape[1] // 4) * 4), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    return padded.view("<u4")

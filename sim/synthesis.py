@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from boards.board import Board
 from ir.errors import SpikewrightError
 from ir.manifest import verify
+from sim.fabrics import fabric, of_board
 from sim.place import place, summary
 from sim.resources import count
 
@@ -20,6 +22,7 @@ def synthesize(
     board: Board,
     build_dir: Path,
     *,
+    fabrics: Sequence[str] = (),
     seeds: int = 0,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -31,6 +34,9 @@ def synthesize(
     verilog_dir : Path
         Directory that ``hw.emit`` wrote.
     board : Board
+        Its fabric is counted, and placed on, with the options of its part.
+    fabrics : sequence of str
+        Further fabrics to count.
     build_dir : Path
         Cache of counts, netlists and placements.
     seeds : int
@@ -38,29 +44,27 @@ def synthesize(
     jobs : int
         Processes side by side.
     progress : callable, optional
-        Told (stage, done, all) with stages ``synthesize`` and ``place``.
+        Told (stage, done, all) with stages ``synthesize FABRIC`` and ``place``.
 
     Raises
     ------
     SpikewrightError
-        If the input is incomplete or a tool fails; the sentence names its log.
+        If a fabric is unknown, the input is incomplete or a tool fails; the sentence names its log.
     """
     if not 0 <= seeds <= 64:
         raise SpikewrightError(f"Seeds are {seeds}; allowed are 0..64.")
     verify(verilog_dir)
-    counted = count(verilog_dir, build_dir=build_dir, jobs=jobs, progress=progress)
-    offered = board.resources
-    budget = {
-        "lut": offered.lut4,
-        "ff": offered.ff,
-        "carry": offered.lut4 // 2,
-        "block_ram": offered.block_ram,
-        "dsp": offered.dsp,
-    }
+    chosen = {name: fabric(name) for name in fabrics} | {board.fabric: of_board(board)}
+    resources = {}
+    for name, mapped in chosen.items():
+        counted = count(
+            verilog_dir, fabric=mapped, build_dir=build_dir, jobs=jobs, progress=progress
+        )
+        resources[name] = counted.to_dict()
+    resources[board.fabric]["board"] = {"name": board.name, "budget": asdict(board.resources)}
     fmax = None
     if seeds:
         trials = range(1, seeds + 1)
         placed = place(verilog_dir, board, build_dir, trials, jobs=jobs, progress=progress)
         fmax = summary(placed)
-    resources = counted.to_dict() | {"board": {"name": board.name, "budget": budget}}
-    return {"resources": {board.fabric: resources}, "fmax_mhz": fmax}
+    return {"resources": resources, "fmax_mhz": fmax}

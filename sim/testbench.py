@@ -1,10 +1,11 @@
 """The Verilog bench around an accelerator: source, sink, monitors, liveness.
 
-The bench is generated for the ports of one top. Everything that changes from run to run (stimulus,
-number of words, gap and stall patterns, output folder) comes in as plusargs and files, so one
-compiled bench serves all runs. Each monitor appends one record per transfer to a binary file:
-32 bits of cycle (0 is the cycle of the first input transfer), then the payload padded to a multiple
-of 32 bits, everything least significant byte first.
+The bench is generated for the ports of one top and the probe wires inside it. Everything that
+changes from run to run (stimulus, number of samples, gap and stall patterns, output folder) comes
+in as plusargs and files, so one compiled bench serves all runs. Input words come from ``main.cpp``
+and transfers go there, which keeps one file of records per stream: 32 bits of cycle (0 is the cycle
+of the first input transfer), then the payload padded to a multiple of 32 bits, everything least
+significant byte first.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from ir.errors import SpikewrightError
 TOP = "accelerator"
 BENCH = "bench"
 PATTERN_BITS = 4096
+LINGER = 400  # cycles
 COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls")
 
 _MODULE = r"^\s*module\s+{name}\b(.*?)^\s*endmodule"
+_RANGE = r"(?:\[\s*(\d+)\s*:\s*(\d+)\s*\]\s*)?"
 _PORT = re.compile(
-    r"\b(?:input|output)\s+(?:wire\s+|reg\s+|logic\s+)?(?:signed\s+)?"
-    r"(?:\[\s*(\d+)\s*:\s*(\d+)\s*\]\s*)?(\\\S+|\w+)"
+    r"\b(?:input|output)\s+(?:wire\s+|reg\s+|logic\s+)?(?:signed\s+)?" + _RANGE + r"(\\\S+|\w+)"
 )
+_PROBE = re.compile(r"\bwire\s+" + _RANGE + r"(probe_\w+?__(?:valid|ready|payload))\b")
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,14 @@ class Stream:
     ----------
     name : str
         Name of the file of records, without its suffix.
-    move, payload : str
-        Verilog expressions inside the bench.
+    base : str
+        Verilog expression inside the bench whose ``__valid``, ``__ready`` and ``__payload`` it is.
     width : int
         Payload width [bit].
     """
 
     name: str
-    move: str
-    payload: str
+    base: str
     width: int
 
     @property
@@ -56,6 +58,11 @@ class Stream:
         """Name of the file of records."""
         return f"{self.name}.bin"
 
+    @property
+    def move(self) -> str:
+        """Verilog expression that says whether a word is transferred."""
+        return f"{self.base}__valid && {self.base}__ready"
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -65,15 +72,20 @@ class Bench:
     ----------
     text : str
         SystemVerilog source.
+    header : str
+        The streams for ``main.cpp``.
     streams : mapping of str to Stream
         ``i``, ``o`` and one ``probe_<layer>`` per probed layer.
-    counters : tuple of str
-        Counters of the top that the bench makes readable.
     """
 
     text: str
+    header: str
     streams: Mapping[str, Stream]
-    counters: tuple[str, ...]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Files to compile beside the design."""
+        return {"bench.sv": self.text, "streams.h": self.header}
 
 
 def ports(verilog: str, top: str = TOP) -> dict[str, int]:
@@ -89,16 +101,22 @@ def ports(verilog: str, top: str = TOP) -> dict[str, int]:
     >>> ports("module t(a, b);\\n  input a;\\n  wire a;\\n  output [7:0] b;\\nendmodule", "t")
     {'a': 1, 'b': 8}
     """
+    return _widths(_PORT, _module(verilog, top))
+
+
+def _module(verilog: str, top: str) -> str:
     module = re.search(_MODULE.format(name=re.escape(top)), verilog, re.DOTALL | re.MULTILINE)
     if module is None:
         raise SpikewrightError(f"The Verilog has no module {top}.")
-    text = re.sub(r"//.*|\(\*.*?\*\)", "", module.group(1))
-    return {
-        name: abs(int(high or 0) - int(low or 0)) + 1 for high, low, name in _PORT.findall(text)
-    }
+    return re.sub(r"//.*|\(\*.*?\*\)", "", module.group(1))
 
 
-def generate(verilog: str, output_words: int, top: str = TOP) -> Bench:
+def _widths(pattern: re.Pattern[str], text: str) -> dict[str, int]:
+    found = pattern.findall(text)
+    return {name: abs(int(high or 0) - int(low or 0)) + 1 for high, low, name in found}
+
+
+def generate(verilog: str, output_words: int, top: str = TOP, *, probes: bool = True) -> Bench:
     """Return the bench for module ``top`` of ``verilog``.
 
     Parameters
@@ -108,44 +126,54 @@ def generate(verilog: str, output_words: int, top: str = TOP) -> Bench:
     output_words : int
         Output transfers per sample.
     top : str
+    probes : bool
+        Whether the streams on the module's probe wires are monitored, too.
 
     Raises
     ------
     SpikewrightError
-        If the module or one of its stream ports is missing.
+        If the module, one of its stream ports or one wire of a probe is missing.
     """
-    widths = ports(verilog, top)
+    body = _module(verilog, top)
+    widths = _widths(_PORT, body)
     for name in ("clk", "rst", *(f"{s}__{p}" for s in "io" for p in ("payload", "valid", "ready"))):
         if name not in widths:
             raise SpikewrightError(f"Module {top} has no port {name}.")
-    streams = {
-        "i": Stream("i", "i__valid && i__ready", "i__payload", widths["i__payload"]),
-        "o": Stream("o", "o__valid && o__ready", "o__payload", widths["o__payload"]),
-    }
-    for name in widths:
-        if name.startswith("probe_") and name.endswith("_move"):
-            probe = name.removesuffix("_move")
-            payload = f"{probe}_payload"
-            if payload not in widths:
-                raise SpikewrightError(f"Module {top} has port {name} but no port {payload}.")
-            streams[probe] = Stream(probe, name, payload, widths[payload])
+    streams = {name: Stream(name, name, widths[f"{name}__payload"]) for name in "io"}
+    wires = _widths(_PROBE, body) if probes else {}
+    for name in sorted({wire.rpartition("__")[0] for wire in wires}):
+        for part in ("valid", "ready", "payload"):
+            if f"{name}__{part}" not in wires:
+                raise SpikewrightError(f"Module {top} has probe {name} but no wire {name}__{part}.")
+        streams[name] = Stream(name, f"top.{name}", wires[f"{name}__payload"])
     counters = tuple(name for name in COUNTERS if name in widths)
-    return Bench(_text(top, widths, streams, counters, output_words), streams, counters)
+    header = _header(streams)
+    return Bench(_text(top, widths, streams, counters, output_words), header, streams)
 
 
-def _wire(name: str, width: int, attribute: str = "") -> str:
-    return f"  wire [{width - 1}:0] {name}{attribute};"
+def _header(streams: Mapping[str, Stream]) -> str:
+    rows = "".join(
+        f" \\\n    X({index}, {stream.name}, {stream.words - 1})"
+        for index, stream in enumerate(streams.values())
+    )
+    words = streams["i"].words - 1
+    return f"#define INPUT_WORDS {words}\n#define STREAMS(X){rows}\n"
 
 
-def _monitor(stream: Stream) -> str:
+def _padded(stream: Stream) -> str:
+    bits = 32 * (stream.words - 1) - stream.width
+    payload = f"{stream.base}__payload"
+    return f"{{{bits}'d0, {payload}}}" if bits else payload
+
+
+def _monitor(index: int, stream: Stream) -> str:
     bits = 32 * (stream.words - 1)
-    pad = f"{bits - stream.width}'d0, " if bits > stream.width else ""
     return (
-        f"  integer file_{stream.name};\n"
-        f'  initial file_{stream.name} = $fopen({{folder, "/{stream.file}"}}, "wb");\n'
+        f'  import "DPI-C" function void spikewright_move_{index}(\n'
+        f"    input int unsigned cycle, input bit [{bits - 1}:0] payload);\n"
         f"  always @(posedge clk) if (!rst && {stream.move})\n"
-        f'    $fwrite(file_{stream.name}, "%u", {{{pad}{stream.payload}, cycle}});\n'
-        f"  final $fclose(file_{stream.name});\n"
+        f"    spikewright_move_{index}(cycle, {_padded(stream)});\n"
+        f"  final spikewright_waiting({index}, {stream.base}__valid, {stream.base}__ready);\n"
     )
 
 
@@ -157,25 +185,23 @@ def _text(
     output_words: int,
 ) -> str:
     outside = ("clk", "rst", "i__valid", "i__payload", "o__ready")
-    readable = " /*verilator public_flat_rd*/"
     wires = [
-        _wire(name, width, readable if name in counters else "")
-        for name, width in widths.items()
-        if name not in outside
+        f"  wire [{width - 1}:0] {name};" for name, width in widths.items() if name not in outside
     ]
-    pins = ",\n".join(f"    .{name}({name})" for name in widths)
-    moves = " || ".join(f"({stream.move})" for stream in streams.values())
+    monitors = [_monitor(index, stream) for index, stream in enumerate(streams.values())]
     values = {
         "wires": "\n".join(wires),
-        "pins": pins,
+        "pins": ",\n".join(f"    .{name}({name})" for name in widths),
         "top": top,
-        "moves": moves,
+        "moves": " || ".join(f"({stream.move})" for stream in streams.values()),
         "words": str(output_words),
         "width": str(widths["i__payload"]),
-        "bytes": str(-(-widths["i__payload"] // 8)),
+        "padded": str(32 * (streams["i"].words - 1)),
         "bits": str(PATTERN_BITS),
         "address": str(PATTERN_BITS.bit_length() - 1),
-        "monitors": "\n".join(_monitor(stream) for stream in streams.values()),
+        "linger": str(LINGER),
+        "counters": "\n".join(f'    spikewright_value("{name}", {name});' for name in counters),
+        "monitors": "\n".join(monitors),
     }
     return re.sub(r"@(\w+)@", lambda found: values[found.group(1)], _TEMPLATE)
 
@@ -187,11 +213,19 @@ module bench(
   input wire clk /*verilator public_flat_rw*/,
   input wire rst /*verilator public_flat_rw*/
 );
-  string folder, stimulus;
-  int unsigned left_at_start, limit;
+  import "DPI-C" function void spikewright_word(output bit [@padded@-1:0] word);
+  import "DPI-C" function void spikewright_sample(input int unsigned finished);
+  import "DPI-C" function void spikewright_over();
+  import "DPI-C" function void spikewright_value(input string name, input int unsigned value);
+  import "DPI-C" function void spikewright_waiting(
+    input int unsigned stream, input bit valid, input bit ready);
+
+  string folder;
+  int unsigned words, wanted, limit;
   initial begin
     if (!$value$plusargs("folder=%s", folder)) folder = ".";
-    if (!$value$plusargs("words=%d", left_at_start)) left_at_start = 0;
+    if (!$value$plusargs("words=%d", words)) words = 0;
+    if (!$value$plusargs("samples=%d", wanted)) wanted = 0;
     if (!$value$plusargs("limit=%d", limit)) limit = 100000;
   end
 
@@ -205,7 +239,7 @@ module bench(
   );
 
   // Cycle 0 is the cycle of the first input transfer.
-  reg [31:0] cycle /*verilator public_flat_rd*/;
+  reg [31:0] cycle;
   reg started;
   always @(posedge clk)
     if (rst) begin
@@ -227,31 +261,28 @@ module bench(
   always @(posedge clk) tick <= rst ? 0 : tick + 1;
 
   // Source: valid, once high, stays high until the transfer.
-  integer source, code;
   int unsigned left;
-  reg [8*@bytes@-1:0] word;
-  initial source = $fopen({folder, "/stimulus.bin"}, "rb");
+  bit [@padded@-1:0] word;
   always @(posedge clk)
     if (rst) begin
-      left <= left_at_start;
+      left <= words;
       i__valid <= 0;
     end else if (!i__valid || i__ready) begin
       if (left != 0 && flow_i[tick]) begin
-        code = $fread(word, source);
+        spikewright_word(word);
         i__payload <= word[@width@-1:0];
         i__valid <= 1;
         left <= left - 1;
       end else
         i__valid <= 0;
     end
-  final $fclose(source);
 
   // Sink.
   assign o__ready = flow_o[tick];
 
   // Cycles in which the design waited for the bench.
-  reg [31:0] gaps /*verilator public_flat_rd*/;
-  reg [31:0] stalls /*verilator public_flat_rd*/;
+  reg [31:0] gaps;
+  reg [31:0] stalls;
   always @(posedge clk)
     if (rst) begin
       gaps <= 0;
@@ -261,34 +292,48 @@ module bench(
       if (o__valid && !o__ready) stalls <= stalls + 1;
     end
 
-  // Wakes Python when a sample is finished, or when nothing moved for too long.
-  reg wake /*verilator public_flat_rd*/;
-  reg hung /*verilator public_flat_rd*/;
+  // Over: some cycles after the last sample, in which words that no output needs still move, or
+  // when nothing moved for too long.
   reg [31:0] finished /*verilator public_flat_rd*/;
-  int unsigned word_of_sample, idle;
+  reg over /*verilator public_flat_rd*/;
+  reg hung;
+  int unsigned word_of_sample, idle, linger;
   wire moved = @moves@;
   always @(posedge clk)
     if (rst) begin
-      wake <= 0;
+      over <= 0;
       hung <= 0;
       finished <= 0;
       word_of_sample <= 0;
       idle <= 0;
+      linger <= 0;
     end else begin
       idle <= moved ? 0 : idle + 1;
       if (o__valid && o__ready) begin
         if (word_of_sample == @words@ - 1) begin
           word_of_sample <= 0;
           finished <= finished + 1;
-          wake <= ~wake;
+          spikewright_sample(finished + 1);
         end else
           word_of_sample <= word_of_sample + 1;
       end
-      if (idle == limit) begin
-        hung <= 1;
-        wake <= ~wake;
+      if (finished == wanted)
+        linger <= linger + 1;
+      if (finished == wanted ? linger == @linger@ : idle == limit) begin
+        over <= 1;
+        hung <= finished != wanted;
+        spikewright_over();
       end
     end
+
+  final begin
+    spikewright_value("finished", finished);
+    spikewright_value("hung", {31'd0, hung});
+    spikewright_value("cycle", cycle);
+    spikewright_value("gaps", gaps);
+    spikewright_value("stalls", stalls);
+@counters@
+  end
 
 @monitors@
 endmodule

@@ -1,4 +1,7 @@
-"""Verilator, built lean: only the bench's own signals are public, cached by content."""
+"""Verilator, built lean: only the bench's own signals are public, cached by content.
+
+A simulator is one binary with two drivers, see ``main.cpp``: a loop in C++, or cocotb.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from cocotb_tools.runner import Verilator
 from ir.errors import SpikewrightError
 
 VERILATOR_FLAGS = ("-O3", "--no-timing", "-Wno-fatal", "-Wno-lint", "--output-split", "20000")
+MAIN = Path(__file__).parent / "main.cpp"
 CXX_FLAGS = "-O1"  # -O2 takes twice as long to compile and runs no faster
 
 
@@ -59,7 +63,7 @@ def versions() -> dict[str, str]:
 
 
 class LeanVerilator(Verilator):
-    """cocotb's Verilator runner without ``--public-flat-rw`` and with our make variables."""
+    """cocotb's Verilator runner without ``--public-flat-rw``, with our main and make variables."""
 
     def build_commands(self, sources: Sequence[Path], top: str, folder: Path) -> list[list[str]]:
         """Return the commands that build ``sources``: first verilator, then make."""
@@ -78,6 +82,9 @@ class LeanVerilator(Verilator):
         self._set_env_build()
         verilate, make = (list(command) for command in self._build_command())
         verilate.remove("--public-flat-rw")
+        loop = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+        verilate[verilate.index(str(loop))] = str(MAIN)
+        verilate += ["-CFLAGS", f"-I{loop.parent}"]
         # The wheel was configured without a way to include precompiled headers.
         variables = ["CXX=g++", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]
         variables += [f"OPT_FAST={CXX_FLAGS}", f"OPT_GLOBAL={CXX_FLAGS}", "OPT_SLOW=-O0"]
@@ -134,6 +141,7 @@ def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
     Parameters
     ----------
     sources : mapping of file name to text
+        Verilog, and headers for ``main.cpp``.
     top : str
     build_dir : Path
         Cache of builds; made if missing.
@@ -152,7 +160,8 @@ def build(sources: Mapping[str, str], top: str, build_dir: Path) -> Build:
         paths = []
         for name, text in sources.items():
             (work / name).write_text(text)
-            paths.append(work / name)
+            if name.endswith((".v", ".sv")):
+                paths.append(work / name)
         _compile(paths, top, work, build_dir)
         ready = work / "ready"
         ready.mkdir()
@@ -204,7 +213,7 @@ def _keep_runtime(work: Path, runtime: Path) -> None:
 
 def _digest(sources: Mapping[str, str], top: str) -> str:
     digest = hashlib.sha256(_runtime_digest().encode())
-    for name, text in (("", top), *sorted(sources.items())):
+    for name, text in (("", top), ("main.cpp", MAIN.read_text()), *sorted(sources.items())):
         bare = re.sub(r"//[^\n]*", "", text)  # comments name the network's digest
         for part in (name, bare):
             digest.update(len(part.encode()).to_bytes(8, "little"))

@@ -31,6 +31,10 @@ Changes = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="Directory to write.")]
 ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
+Fabrics = Annotated[
+    list[str] | None,
+    typer.Option("--fabric", help="Fabrics beside the board's: ecp5,ice40,gowin,xc7; repeatable."),
+]
 Lanes = Annotated[int | None, typer.Option(help="Budget of lanes; beats the export's.")]
 Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
 
@@ -117,6 +121,7 @@ def synthesize(
     path: ExportPath,
     out: Out,
     board: Annotated[str, typer.Option(help="Board by name or YAML path.")] = "ulx3s-85f",
+    fabric: Fabrics = None,
     place: Annotated[bool, typer.Option("--place", help="Place and route for Fmax too.")] = False,
     seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
     lanes: Lanes = None,
@@ -125,14 +130,20 @@ def synthesize(
 ) -> None:
     """Count LUTs, flip-flops, block RAM and DSPs per module with Yosys."""
     from boards import load
-    from spikewright.screen import progress, show
+    from spikewright.screen import listed, progress, show
 
-    chosen = load(board)
+    chosen, fabrics = load(board), listed(fabric)
     loaded = stages.load_export(path, lanes, widths)
     with progress() as tell:
         stages.generate(loaded, stages.make_plan(loaded), out / "verilog")
         found = stages.synthesize(
-            out / "verilog", out, board=chosen, place=place, seeds=seeds, tell=tell
+            out / "verilog",
+            out,
+            board=chosen,
+            fabrics=fabrics,
+            place=place,
+            seeds=seeds,
+            tell=tell,
         )
     show(found, json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,17 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
             value = ", ".join(f"{k} {v}" for k, v in value.items() if not isinstance(v, dict))
         if not isinstance(value, list) and value != "":
             out.print(f"{key}: {value}", highlight=False, soft_wrap=True)
+
+
+def listed(items: Sequence[str] | None) -> list[str]:
+    """Return the words of a repeatable option that also takes lists with commas.
+
+    Examples
+    --------
+    >>> listed(["ecp5,ice40", "xc7"]), listed(None)
+    (['ecp5', 'ice40', 'xc7'], [])
+    """
+    return [word for item in items or () for word in item.split(",") if word]
 
 
 def summary(results: Mapping[str, Any]) -> Table:

@@ -6,7 +6,7 @@ Houses are imported inside the functions, so that a verb loads only what it need
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +115,7 @@ def simulate(
             )
     pixels, labels = samples.images[:images], samples.labels[:images]
     verilog = out / "verilog"
-    emit(export.network, plan, verilog, probes=tuple(plan.probes))
+    emit(export.network, plan, verilog)
     predicted = schedule(plan)
     common: dict[str, Any] = {
         "build_dir": cache() / "simulators",
@@ -141,6 +141,7 @@ def synthesize(
     out: Path,
     *,
     board: Board,
+    fabrics: Sequence[str] = (),
     place: bool = False,
     seeds: int = 3,
     tell: Tell | None = None,
@@ -153,6 +154,7 @@ def synthesize(
         verilog,
         board,
         cache() / "netlists",
+        fabrics=fabrics,
         seeds=seeds if place else 0,
         progress=tell,
     )

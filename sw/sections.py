@@ -221,10 +221,12 @@ class Training(Section):
 
 
 class Fold(Section):
-    """Parallelism of one layer."""
+    """Parallelism of one layer; ``kind`` and ``loaders`` as in :class:`ir.fold.Fold`."""
 
     pe: Size
     simd: Size
+    kind: Literal["stream", "table"] = "stream"
+    loaders: Size = 1
 
 
 class Hardware(Section):
@@ -233,13 +235,16 @@ class Hardware(Section):
     lanes: Annotated[int, Field(ge=1, le=1 << 20)]
     steps_per_pass: Annotated[int, Field(ge=1, le=64)]
     widths: Literal["actual", "format"]
+    fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
     folds: dict[str, Fold]
 
     @property
     def request(self) -> HardwareRequest:
         """The same as recorded in the export directory."""
-        folds = {name: HardwareFold(fold.pe, fold.simd) for name, fold in self.folds.items()}
-        return HardwareRequest(self.lanes, self.steps_per_pass, folds, self.widths)
+        folds = {name: HardwareFold(**fold.model_dump()) for name, fold in self.folds.items()}
+        return HardwareRequest(
+            self.lanes, self.steps_per_pass, folds, self.widths, self.fabric
+        )
 
 
 class Simulation(Section):

@@ -5,6 +5,8 @@ Everything is small, of odd shapes, and reproducible from its seed.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ir.fold import Fold, Hardware
@@ -181,14 +183,20 @@ def random_network(
     return b.readout(last, int(rng.integers(2, 6)))
 
 
-def random_hardware(network: Network, seed: int, *, widths: str = "actual") -> Hardware:
-    """Return random legal folds for every layer that folds."""
+def random_hardware(
+    network: Network, seed: int, *, widths: str = "actual", tables: float = 0
+) -> Hardware:
+    """Return random legal folds for every layer that folds, a share of them with tables."""
     rng = np.random.default_rng(seed)
     folds: dict[str, Fold] = {}
     for layer in network.layers:
         if dimensions(layer, network) is not None:
             legal = list(choices(layer, network))
             folds[layer.name] = legal[int(rng.integers(len(legal)))]
+    for layer in network.layers:
+        if isinstance(layer, Synapse) and rng.random() < tables:
+            loaders = int(rng.integers(1, 4))
+            folds[layer.name] = replace(folds[layer.name], kind="table", loaders=loaders)
     return Hardware(1 << 20, network.steps, folds, widths)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import boards
+from boards.board import FABRICS
 from ir.errors import SpikewrightError
 
 TEXT = (Path(boards.__file__).parent / "ulx3s_85f.yaml").read_text()
@@ -20,15 +21,16 @@ def refusal(tmp_path, text):
 
 
 def test_every_board_loads_under_its_name():
-    assert boards.names() == ["ulx3s-85f"]
+    assert {"ulx3s-85f", "icebreaker", "tang-nano-9k", "arty-a7-35t"} < set(boards.names())
     for name in boards.names():
         assert boards.load(name).name == name
+    assert {boards.load(name).fabric for name in boards.names()} == set(FABRICS)
 
 
 def test_values():
     board = boards.load("ulx3s-85f")
     assert (board.part, board.package, board.speed_grade) == ("LFE5U-85F", "CABGA381", 6)
-    assert board.resources == boards.Resources(83640, 83640, 208, 156)
+    assert board.resources == boards.Resources(83640, 83640, 41820, 208, 10455, 156)
     with pytest.raises(FrozenInstanceError):
         board.name = "other"
 
@@ -41,7 +43,7 @@ def test_by_path(tmp_path):
 
 @pytest.mark.parametrize("name", ["arty", "../ulx3s_85f", ""])
 def test_unknown_board(name):
-    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are ulx3s-85f, or the path"):
+    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are .*, ulx3s-85f, or the path"):
         boards.load(name)
 
 
@@ -51,13 +53,22 @@ def test_unknown_board(name):
         ("part:", "parts:", "Board PATH has unknown keys: parts."),
         ("part: LFE5U-85F\n", "", "Board PATH lacks keys: part."),
         ("  dsp: 156\n", "", "Board PATH, resources, lacks keys: dsp."),
-        ("lut4: 83640", "lut4: -1", "Board PATH has resources.lut4 -1; allowed are 0..10000000."),
-        ("fabric: ecp5", "fabric: vax", "Board PATH has fabric 'vax'; allowed are ecp5."),
+        ("lut: 83640", "lut: -1", "Board PATH has resources.lut -1; allowed are 0..10000000."),
+        (
+            "fabric: ecp5",
+            "fabric: vax",
+            "Board PATH has fabric 'vax'; allowed are ecp5, ice40, gowin, xc7.",
+        ),
+        (
+            "fabric: ecp5",
+            "fabric: gowin",
+            "Board PATH has speed_grade 6; allowed on gowin are C5/I4, C6/I5, C7/I6, C8/I7.",
+        ),
         ("25000000", "fast", "Board PATH has clock_hz 'fast'; allowed are 1..1000000000."),
         (
             "speed_grade: 6",
             "speed_grade: yes",
-            "Board PATH has speed_grade True; allowed are 6..8.",
+            "Board PATH has speed_grade True; allowed on ecp5 are 6, 7, 8.",
         ),
     ],
 )

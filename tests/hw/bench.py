@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Signal, Value
 from amaranth.sim import Simulator
 
+from ir.order import arrange, lay
 from ir.plan import Link
 
 STALLS = {
@@ -132,20 +134,27 @@ def link(words: int, lanes: int, steps: int, type: Any, name: str = "x") -> Link
 
 def pack(values: np.ndarray, link: Link) -> list[int]:
     """Return the words of integers (steps, positions, channels) on ``link``."""
-    steps, positions, channels = values.shape
     width = link.type.width
     mask = (1 << width) - 1
-    rows = values.reshape(steps, positions, channels // link.lanes, link.lanes)
-    rows = rows.transpose(1, 2, 3, 0).reshape(-1, link.lanes * steps).tolist()
+    rows = lay(values[None], link).tolist()
     return [sum((v & mask) << (k * width) for k, v in enumerate(row)) for row in rows]
 
 
 def unpack(words: Sequence[int], link: Link, channels: int) -> np.ndarray:
-    """Return the integers (steps, positions, channels) of words; inverse of :func:`pack`."""
+    """Return the integers (steps, positions, channels) of words; inverse of :func:`pack`.
+
+    Words of several samples count as one sample of more positions.
+    """
+    whole = replace(link, words=len(words))
+    positions = len(words) * link.lanes // (channels * link.time)
+    return arrange(fields(words, link), whole, positions)[0]
+
+
+def fields(words: Sequence[int], link: Link) -> np.ndarray:
+    """Return the elements of each word, lowest bits first."""
     width, count = link.type.width, link.lanes * link.steps
     rows = [[(w >> (k * width)) & ((1 << width) - 1) for k in range(count)] for w in words]
     values = np.array(rows, dtype=object)
     if link.type.signed:
         values = np.where(values >> (width - 1) == 1, values - (1 << width), values)
-    values = values.astype(np.int64).reshape(-1, channels // link.lanes, link.lanes, link.steps)
-    return values.transpose(3, 0, 1, 2).reshape(link.steps, values.shape[0], channels)
+    return values.astype(np.int64)

@@ -6,43 +6,18 @@ A fault is one exact replacement in one source file of :mod:`hw`. The check is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ir.neuron import Neuron
 from ir.types import IntType
 from tests.hw.checks import BINARY
+from tests.hw.fault import Fault
+from tests.hw.tile_faults import TILE_FAULTS
 
 NONE = Neuron("none", frac_bits=0, membrane_bits=3)
 HALF = Neuron(frac_bits=0, membrane_bits=3)
 SHIFT = Neuron("shift", leak_shift=1, reset="subtract", frac_bits=0, membrane_bits=24)
 STALLED = "one_in_four/mostly_stalled"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One wrong line.
-
-    Parameters
-    ----------
-    name : str
-    file : str
-        Module of :mod:`hw`.
-    old, new : str
-        Source text that occurs exactly once, and what replaces it.
-    check : str
-        Function of :mod:`tests.hw.checks`.
-    arguments, options
-        What it is called with.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    check: str
-    arguments: tuple[Any, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def _neuron(name: str, old: str, new: str, unit: Neuron = HALF, **options: Any) -> Fault:
@@ -249,10 +224,8 @@ FAULTS = [
     ),
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
-    _window(
-        "padding not zero", "Mux(self._outside(m, nest, last, issue), 0, read.data)", "read.data"
-    ),
-    _window("padding on the right side only", "(at < padding) | ", ""),
+    _window("padding not zero", "Mux(outside, 0, read.data)", "read.data"),
+    Fault("window: padding on the right side only", "loops", "(at < padding) | ", "", "window"),
     _window("ring wraps one word late", "following >= words", "following > words"),
     _window(
         "rows and columns of taps swapped", "inner = [group, *taps]", "inner = [group, *taps[::-1]]"
@@ -405,4 +378,5 @@ FAULTS = [
         "read.addr.eq(self.address[:-1])",
         "memory",
     ),
+    *TILE_FAULTS,
 ]

@@ -28,7 +28,7 @@ def design(tmp_path_factory: pytest.TempPathFactory):
     network = random_network(3, attention=True, residual=True, pool=True, steps=2)
     plan = build(network, random_hardware(network, 3))
     out = tmp_path_factory.mktemp("emit") / "verilog"
-    emit(network, plan, out, probes=list(plan.probes))
+    emit(network, plan, out)
     return network, plan, out
 
 
@@ -42,7 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_twice_the_same_bytes(design, tmp_path: Path) -> None:
     network, plan, out = design
-    emit(network, plan, tmp_path / "again", probes=list(plan.probes))
+    emit(network, plan, tmp_path / "again")
     assert contents(tmp_path / "again") == contents(out)
 
 

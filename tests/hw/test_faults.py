@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hw import checks
-from tests.hw.faults import FAULTS, Fault
+from tests.hw import checks, tiles
+from tests.hw.fault import Fault
+from tests.hw.faults import FAULTS
 
 SOURCE = Path(__file__).parents[2] / "hw"
 
@@ -45,7 +46,8 @@ def _ours(name: str) -> bool:
 
 
 def perform(fault: Fault) -> None:
-    getattr(checks, fault.check)(*fault.arguments, **fault.options)
+    module = checks if hasattr(checks, fault.check) else tiles
+    getattr(module, fault.check)(*fault.arguments, **fault.options)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -64,6 +66,7 @@ def test_each_engine_has_three() -> None:
     counted: dict[str, int] = {}
     for fault in FAULTS:
         counted[fault.file] = counted.get(fault.file, 0) + 1
-    engines = "pe synapse neuron serial window attention maximum join accumulate classify stream memory"
+    engines = "pe synapse neuron serial window attention maximum join accumulate classify stream "
+    engines += "memory corner reorder tile stepwise"
     assert all(counted.get(engine, 0) >= 3 for engine in engines.split()), counted
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)

@@ -22,6 +22,12 @@ def test_every_transfer_is_predicted(seed: int, fitted: bool) -> None:
     compare(network, plan)
 
 
+@pytest.mark.parametrize("seed", range(206, 210))
+def test_every_transfer_is_predicted_with_tables(seed: int) -> None:
+    network = random_network(seed, size=3, width=4, residual=True)
+    compare(network, fit(build(network, random_hardware(network, seed, tables=0.7))))
+
+
 def test_attention_and_residual() -> None:
     network = random_network(7, attention=True, residual=True, pool=True, size=4, width=4)
     compare(network, fit(build(network, Hardware(600, network.steps))))

@@ -1,6 +1,6 @@
 import pytest
 
-from hw.window import Loop, steps
+from hw.loops import Loop, steps
 from tests.hw import checks
 from tests.hw.bench import STALLS
 

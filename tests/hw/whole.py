@@ -7,13 +7,14 @@ from importlib import import_module
 
 import numpy as np
 
-from hw.top import COUNTERS, identifier
+from hw.top import COUNTERS
 from ir.golden import run as golden
 from ir.image import Image
 from ir.image import images as memory_images
 from ir.network import Network
+from ir.order import arrange
 from ir.plan import Plan
-from tests.hw.bench import Traffic, pack, run, unpack
+from tests.hw.bench import Traffic, fields, pack, run
 
 LINGER = 400
 """Cycles after the last output in which words that no window needs may still move."""
@@ -44,10 +45,12 @@ class Whole:
     ) -> None:
         contents = images or memory_images(network, plan)
         names = list(plan.probes)
-        dut = import_module("hw.top").Accelerator(plan, contents, names)
+        dut = import_module("hw.top").Accelerator(plan, contents)
         dut.inputs, dut.outputs = [dut.i], [dut.o]
-        ports = [f"probe_{identifier(n)}_{p}" for n in names for p in ("move", "payload")]
-        watch = [getattr(dut, port) for port in (*ports, *COUNTERS)]
+        watch = []
+        for probe in dut.probes.values():
+            watch += [probe.valid & probe.ready, probe.payload]
+        watch += [getattr(dut, counter) for counter in COUNTERS]
         count = len(samples)
         pixels = samples.astype(np.int64).reshape(count, 1, samples.shape[1], -1).swapaxes(2, 3)
         feed = [word for sample in pixels for word in pack(sample, plan.source)]
@@ -64,7 +67,7 @@ class Whole:
         begin = traffic.taken[0][0]
         self.outputs, self.moves = {}, {}
         for k, name in enumerate(names):
-            link, channels = plan.probes[name], network.edges[name].channels
+            link = plan.probes[name]
             seen = [
                 (cycle - begin, row[2 * k + 1])
                 for cycle, row in enumerate(traffic.watched)
@@ -72,8 +75,8 @@ class Whole:
             ]
             whole = len(seen) // link.words * link.words
             assert whole == count * link.words, f"{name}: {len(seen)} transfers"
-            data = unpack([payload for _, payload in seen], link, channels)
-            self.outputs[name] = data.reshape(link.steps, count, -1, channels).swapaxes(0, 1)
+            found = fields([payload for _, payload in seen], link)
+            self.outputs[name] = arrange(found, link, network.edges[name].positions)
             self.moves[name] = np.array([c for c, _ in seen]).reshape(count, -1)
         last = traffic.watched[traffic.moved[0][-1]][-len(COUNTERS) :]
         self.counters = dict(zip(COUNTERS, last, strict=True))

@@ -26,6 +26,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
+from ir.tile import Reorder, Stepwise, Tile
 
 Bits = Sequence[bool]
 
@@ -321,6 +322,107 @@ class Attending(Machine):
         return self.counted, self.applied, tuple(self.pipe.full)
 
 
+class Turning(Machine):
+    """Reorder: banks written and read in turn."""
+
+    def __init__(self, station: Reorder) -> None:
+        self.taken_words, self.read_words = station.i.words, station.o.words
+        self.written = self.issued = 0  # words, all samples
+        self.full = False
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.full]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        whole, left = self.written // self.taken_words, self.issued // self.read_words
+        return [whole - left < 2]
+
+    def edge(self, i: Bits, o: Bits) -> None:
+        whole, left = self.written // self.taken_words, self.issued // self.read_words
+        issue = whole > left and (not self.full or o[0])
+        self.written += i[0]
+        self.issued += issue
+        self.full = issue or (self.full and not o[0])
+
+    def state(self) -> object:
+        return self.written, self.issued, self.full
+
+
+class Tiling(Machine):
+    """Tile: a loader, visits, and sums on their way to the output buffer."""
+
+    def __init__(self, station: Tile) -> None:
+        self.s = station
+        self.begun, self.loading, self.loads = False, 0, 0
+        self.visits = self.idle = self.outstanding = 0
+        self.way = [False] * (station.latency)
+        self.held = 0
+
+    def _pass(self) -> int:
+        return self.visits // (self.s.visits * self.s.planes)
+
+    def _visit(self, i: Bits) -> tuple[bool, bool, bool]:
+        """Return whether there is a visit, whether it takes the word, whether it ends a sum."""
+        s = self.s
+        here, within = self._pass(), self.visits % (s.visits * s.planes)
+        complete = self.loads - (self.loading > 0)
+        loaded = complete > (min(here, here % s.passes) if s.resident else here)
+        takes = within % s.planes == s.planes - 1
+        ends = takes and here % s.synapse_fold == s.synapse_fold - 1
+        go = i[0] and loaded and not self.idle and (not ends or self.outstanding < s.buffer)
+        return go, go and takes, go and ends
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.held > 0]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        return [self._visit(i)[1]]
+
+    def cycle(self, i: Bits, o: Bits) -> None:
+        s = self.s
+        go, _, ends = self._visit(i)
+        self.begun = self.begun or i[0]
+        free = self.loads < (s.banks if s.resident else self._pass() + s.banks)
+        left = self.held > 0 and o[0]
+        self.idle = max(0, self.idle - 1)
+        if self.loading:
+            self.loading -= 1
+        elif self.begun and free:
+            self.loading, self.loads = s.tables.load_cycles, self.loads + 1
+        if go:
+            before = self._pass()
+            self.visits += 1
+            if self._pass() > before:
+                self.idle = s.gap
+        self.held += self.way[-1] - left
+        self.way = [ends, *self.way[:-1]]
+        self.outstanding += ends - left
+
+    def state(self) -> object:
+        return self.loading, self.visits, self.idle, self.held, self.outstanding, tuple(self.way)
+
+
+class Steps(Machine):
+    """Stepwise neurons: a static word is visited once per step."""
+
+    def __init__(self, station: Stepwise) -> None:
+        self.repeats, self.visit, self.pipe = station.repeats, 0, Pipeline(3)
+
+    def valid(self, i: Bits) -> list[bool]:
+        return [self.pipe.full[-1]]
+
+    def ready(self, i: Bits, o: Bits) -> list[bool]:
+        return [self.visit == self.repeats - 1 and self.pipe.accepts(o[0])]
+
+    def cycle(self, i: Bits, o: Bits) -> None:
+        go = i[0] and self.pipe.accepts(o[0])
+        self.pipe.step(go, o[0] and self.pipe.full[-1])
+        self.visit = (self.visit + go) % self.repeats
+
+    def state(self) -> object:
+        return self.visit, tuple(self.pipe.full)
+
+
 class Totalling(Machine):
     """Accumulate."""
 
@@ -354,15 +456,21 @@ def machine(station: Station) -> Machine:
         case Buffer():
             return Fifo(station.depth) if station.depth else Machine()
         case Split():
-            return Splitting(station.i.lanes // station.o.lanes)
+            return Splitting(station.ratio)
         case Merge():
-            return Merging(station.o.lanes // station.i.lanes)
+            return Merging(station.ratio)
         case Maximum():
             return Merging(station.taps)
         case Window():
             return Sliding(station)
         case Synapse():
             return Summing(station.synapse_fold)
+        case Reorder():
+            return Turning(station)
+        case Tile():
+            return Tiling(station)
+        case Stepwise():
+            return Steps(station)
         case SerialNeurons():
             return Stepping(station.o.steps)
         case Neurons():
@@ -408,7 +516,7 @@ def simulate(plan: Plan, samples: int) -> dict[str, list[int]] | None:
         changed = False
         for m, i, o in forward:
             before = m.state()
-            if isinstance(m, Attending):
+            if isinstance(m, (Attending, Tiling, Steps)):
                 m.cycle([valid[n] for n in i], [ready[n] for n in o])
             else:
                 m.edge([moved[n] for n in i], [moved[n] for n in o])

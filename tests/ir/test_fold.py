@@ -12,11 +12,25 @@ def test_illegal_folds_are_refused(pe, simd, refused):
 @pytest.mark.parametrize(
     ("fields", "part"),
     [
+        ({"kind": "event"}, "Fold has kind 'event'; allowed are stream, table."),
+        ({"loaders": 2}, "Fold has loaders 2; kind stream allows 1."),
+        ({"kind": "table", "loaders": 0}, "Fold has loaders 0; allowed are 1..4096."),
+    ],
+)
+def test_illegal_kinds_are_refused(fields, part, refused):
+    with refused(part):
+        Fold(1, 1, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
         ({"lanes": 0}, "Hardware has lanes 0; allowed are 1..1048576."),
         ({"lanes": (1 << 20) + 1}, "Hardware has lanes 1048577"),
         ({"lanes": 1.5}, "Hardware has lanes 1.5"),
         ({"steps_per_pass": 0}, "Hardware has steps_per_pass 0; allowed are 1..64."),
         ({"steps_per_pass": 65}, "Hardware has steps_per_pass 65"),
+        ({"fabric": "wood"}, "Hardware has fabric 'wood'; allowed are plain, ecp5, gowin, xc7, ice40."),
         ({"widths": "wide"}, "Hardware has widths 'wide'; allowed are actual, format."),
     ],
 )  # fmt: skip

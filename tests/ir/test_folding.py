@@ -66,6 +66,8 @@ def test_named_folds_are_kept():
         ({"block.0.attention": Fold(2, 2)}, "Fold of layer block.0.attention is pe 2, simd 2; allowed are (1, 4), (2, 4), (4, 4)."),
         ({"block.0.attention_lif": Fold(1, 1)}, "Fold names layer 'block.0.attention_lif'; foldable are tokenizer.0.conv"),
         ({"nothing": Fold(1, 1)}, "Fold names layer 'nothing'"),
+        ({"head": Fold(1, 1, "table")}, "Fold of layer head has kind table; allowed for readout is stream."),
+        ({"block.0.fc1.conv": Fold(3, 1, "table")}, "Fold of layer block.0.fc1.conv is pe 3, simd 1"),
     ],
 )  # fmt: skip
 def test_illegal_folds_are_refused(folds, part, refused):
@@ -81,3 +83,18 @@ def test_no_interval_beats_the_cycles_of_the_slowest_layer(seed):
     last = found.moves[found.plan.sink.name][:, -1]
     slowest = max(cycles(network[name], fold, network) for name, fold in hardware.folds.items())
     assert last[-1] >= 12 * slowest
+
+
+def test_tables_need_lut_ram(refused):
+    hardware = Hardware(4000, 2, {"block.0.fc1.conv": Fold(2, 4, "table")}, fabric="ice40")
+    with refused("Fold of layer block.0.fc1.conv has kind table; fabric ice40 has no LUT RAM."):
+        solve(NETWORK, hardware)
+
+
+@pytest.mark.parametrize(("fold", "loaders"), [((2, 4), 1), ((2, 4), 4), ((1, 8), 2), ((16, 8), 1)])
+def test_cycles_of_tables_bound_the_interval(fold, loaders):
+    network = digits_network(width=8, steps=4)
+    named = {"block.0.fc1.conv": Fold(*fold, "table", loaders)}
+    plan = build(network, Hardware(1 << 20, 4, named))
+    wanted = cycles(network["block.0.fc1.conv"], named["block.0.fc1.conv"], network)
+    assert schedule(plan, 4).interval >= wanted

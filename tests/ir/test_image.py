@@ -9,6 +9,7 @@ from ir.errors import SpikewrightError
 from ir.image import Image, images, layout, pack, restore, unpack
 from ir.plan import Classify, Neurons, Synapse
 from ir.planner import build
+from ir.tile import Tile
 from ir.types import IntType
 from tests.networks import random_hardware, random_network
 
@@ -113,11 +114,33 @@ def test_words_hold_what_the_stations_say(seed):
             assert [unpack(w, [station.bias])[0] for w in image.words] == network.readout.bias.tolist()
 
 
+def test_words_of_a_tile_hold_what_its_tables_load():
+    network = random_network(3)
+    plan = build(network, random_hardware(network, 3, tables=1))
+    written, seen = images(network, plan), 0
+    for station in plan.stations:
+        if not isinstance(station, Tile):
+            continue
+        layer, words = network[station.layer], written[station.name].words
+        taps = layer.weight.reshape(*layer.weight.shape[:2], -1)
+        groups = station.synapse_fold // station.kernel**2
+        for number in range(station.passes):
+            nf, sf = divmod(number, station.synapse_fold)
+            tap, group = divmod(sf, groups)
+            outputs = slice(nf * station.pe, (nf + 1) * station.pe)
+            inputs = slice(group * station.simd, (group + 1) * station.simd)
+            codes = station.scheme.encode(taps[outputs, inputs, tap])
+            count = station.tables.words
+            assert list(words[number * count : (number + 1) * count]) == station.tables.pack(codes)
+            seen += 1
+    assert seen > 3
+
+
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("widths", ["actual", "format"])
 def test_restore_inverts_images(seed, widths):
     network = random_network(seed)
-    plan = build(network, random_hardware(network, seed, widths=widths))
+    plan = build(network, random_hardware(network, seed, widths=widths, tables=0.3))
     written = images(network, plan)
     blank = {k: replace(v, words=(0,) * len(v.words)) for k, v in written.items()}
     zeros = restore(network, plan, blank)

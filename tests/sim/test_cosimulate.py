@@ -64,7 +64,7 @@ def emitted(tmp_path_factory, builds):
     folder = tmp_path_factory.mktemp("tiny")
     network = tiny()
     plan = fit(build(network, Hardware(16, 2, widths="format")))
-    emit(network, plan, folder / "verilog", probes=tuple(plan.probes))
+    emit(network, plan, folder / "verilog")
     images = np.random.default_rng(6).integers(0, 16, (10, 1, 4, 4))
     return folder, network, plan, images, builds
 

@@ -132,8 +132,7 @@ def test_hang_is_a_sentence(toy, builds):
 
 
 def test_lost_word_is_a_sentence(toy, builds):
-    text = TOY.replace("if (probe_double_move)", "if (i__ready && i__valid)")
-    text = text.replace("double_move = i__valid", "double_move = samples != 3 & i__valid")
+    text = TOY.replace("double__valid = i__valid", "double__valid = samples != 3 & i__valid")
     (toy / "accelerator.v").write_text(text)
     with pytest.raises(SpikewrightError, match=r"Layer double made 16 transfers; expected are 20"):
         run(toy, builds)

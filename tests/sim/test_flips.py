@@ -26,7 +26,7 @@ def emitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flips")
     network = digits_network(3, width=4, heads=1, steps=2)
     plan = fit(build(network, Hardware(96, 2, widths="format")))
-    emit(network, plan, folder / "verilog", probes=tuple(plan.probes))
+    emit(network, plan, folder / "verilog")
     return folder, network, plan, random_images(network, 4, 4)
 
 

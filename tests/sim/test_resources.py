@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+import boards
 from ir.errors import SpikewrightError
-from sim.resources import Usage, count
+from sim.fabrics import FABRICS, Usage, fabric, of_board
+from sim.resources import count
 from sim.yosys import Design
 
 VERILOG = """\
@@ -66,11 +68,11 @@ def test_counts(emitted, tmp_path):
     assert first.parts["table_of_words"].usage.block_ram == 1
     assert first.parts["accelerator"].usage == Usage(lut=16, ff=16)
     assert (first.total.dsp, first.total.block_ram) == (1, 1)
-    assert told[0] == ("synthesize", 0, 3)
-    assert told[-1] == ("synthesize", 3, 3)
+    assert told[0] == ("synthesize ecp5", 0, 3)
+    assert told[-1] == ("synthesize ecp5", 3, 3)
     again = count(emitted, build_dir=build, progress=lambda *stage: told.append(stage))
-    assert told[-1] == ("synthesize", 3, 3)
-    assert told[-2] == ("synthesize", 3, 3)  # everything was known before it began
+    assert told[-1] == ("synthesize ecp5", 3, 3)
+    assert told[-2] == ("synthesize ecp5", 3, 3)  # everything was known before it began
     assert json.dumps(again.to_dict()) == json.dumps(first.to_dict())
 
 
@@ -102,7 +104,63 @@ def test_errors_are_sentences(emitted, tmp_path):
         count(tmp_path / "none", build_dir=tmp_path / "build")
 
 
-def test_usage_accounting():
-    cells = {"LUT4": 5, "CCU2C": 2, "TRELLIS_DPR16X4": 3, "ALU54B": 1, "PFUMX": 9, "TRELLIS_FF": 4}
-    assert Usage.of(cells) == Usage(lut=5 + 4 + 18, ff=4, carry=2, lut_ram=3, dsp=1)
-    assert Usage.of(cells) + Usage(lut=1) == Usage(lut=28, ff=4, carry=2, lut_ram=3, dsp=1)
+EXPECTED = {  # of the toy: LUTs of the top, block RAM and DSP of its engines
+    "ecp5": (16, 1, 1),
+    "ice40": (16, 2, 0),
+    "gowin": (16, 1, 1),
+    "xc7": (16, 0, 1),
+}
+
+
+@pytest.mark.parametrize("name", FABRICS)
+def test_every_fabric(emitted, tmp_path, name):
+    found = count(emitted, fabric=fabric(name), build_dir=tmp_path, jobs=1)
+    lut, block_ram, dsp = EXPECTED[name]
+    assert found.parts["accelerator"].usage == Usage(lut=lut, ff=16)
+    assert found.parts["product"].arithmetic == {"$mul": 1}
+    assert found.parts["table_of_words"].usage.block_ram == block_ram
+    assert found.parts["product"].usage.dsp == dsp
+    assert found.parts["product"].usage.ff + found.parts["product"].usage.dsp > 0
+    assert found.to_dict()["accounting"] == fabric(name).accounting
+
+
+@pytest.mark.parametrize(
+    "name, cells, usage",
+    [
+        (
+            "ecp5",
+            {"LUT4": 5, "CCU2C": 2, "TRELLIS_DPR16X4": 3, "ALU54B": 1, "PFUMX": 9, "TRELLIS_FF": 4},
+            Usage(lut=5 + 4 + 18, ff=4, carry=2, lut_ram=3, dsp=1),
+        ),
+        (
+            "ice40",
+            {"SB_LUT4": 5, "SB_CARRY": 4, "SB_DFFESR": 2, "SB_DFF": 1, "SB_RAM40_4KNR": 1, "SB_MAC16": 1},
+            Usage(lut=5, ff=3, carry=4, block_ram=1, dsp=1),
+        ),
+        (
+            "gowin",
+            {"LUT1": 1, "LUT4": 2, "ALU": 3, "RAM16SDP4": 1, "MUX2_LUT8": 7, "DFFRE": 2, "SDPX9": 1, "VCC": 1, "MULT9X9": 1, "MULT18X18": 1},
+            Usage(lut=3 + 3 + 8, ff=2, carry=3, block_ram=1, lut_ram=1, dsp=3),
+        ),
+        (
+            "xc7",
+            {"LUT6": 3, "INV": 1, "RAM32M": 1, "RAM32X1D": 1, "SRL16E": 1, "CARRY4": 2, "FDRE": 5, "RAMB36E1": 1, "RAMB18E1": 1, "MUXF7": 1},
+            Usage(lut=4 + 4 + 2 + 1, ff=5, carry=2, block_ram=3, lut_ram=7),
+        ),
+    ],
+)
+def test_usage_accounting(name, cells, usage):
+    assert fabric(name).usage(cells) == usage
+    assert usage + Usage(lut=1) == fabric(name).usage(cells | {next(iter(cells)): cells[next(iter(cells))] + 1})
+    with pytest.raises(SpikewrightError, match=rf"^Cell VAX is unknown on fabric {name}; allowed are "):
+        fabric(name).usage(cells | {"VAX": 1})
+
+
+def test_fabric_of_a_part():
+    with pytest.raises(SpikewrightError, match=r"^Fabric 'vax' is unknown; allowed are ecp5, ice40,"):
+        fabric("vax")
+    assert of_board(boards.load("ulx3s-25f")) == fabric("ecp5")
+    assert of_board(boards.load("ice40-hx8k-b-evn")) == fabric("ice40")
+    assert "-dsp" in of_board(boards.load("icebreaker")).synth
+    assert "gw2a" in of_board(boards.load("tang-nano-20k")).synth
+    assert "gw1n" in of_board(boards.load("tang-nano-9k")).synth

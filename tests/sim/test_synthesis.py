@@ -11,6 +11,7 @@ import boards
 from ir.errors import SpikewrightError
 from ir.manifest import listing
 from ir.strict import dump_json
+from sim.pictures import CELLS
 from sim.place import wrap
 from sim.synthesis import synthesize
 
@@ -32,10 +33,21 @@ def test_counts_only(toy, tmp_path):
     found = synthesize(toy, BOARD, tmp_path / "build")
     assert found["fmax_mhz"] is None
     (fabric,) = found["resources"].values()
+    assert fabric["board"]["budget"].keys() == fabric["total"].keys() == CELLS.keys()
     assert fabric["board"]["budget"]["lut"] == 83640
     assert fabric["multipliers"] == {}
     assert fabric["total"]["ff"] > 60
     assert fabric["total"] == fabric["modules"]["accelerator"]
+
+
+def test_further_fabrics(toy, tmp_path):
+    found = synthesize(toy, boards.load("icebreaker"), tmp_path, fabrics=["xc7", "ice40"])
+    assert found["resources"].keys() == {"ice40", "xc7"}
+    assert found["resources"]["ice40"]["board"]["name"] == "icebreaker"
+    assert "board" not in found["resources"]["xc7"]
+    assert 0 < found["resources"]["xc7"]["total"]["carry"] < found["resources"]["ice40"]["total"]["carry"]
+    with pytest.raises(SpikewrightError, match=r"Fabric 'vax' is unknown"):
+        synthesize(toy, BOARD, tmp_path, fabrics=["vax"])
 
 
 def test_placed(toy, tmp_path):

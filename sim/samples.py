@@ -1,0 +1,93 @@
+"""Random small networks whose engines are what the cost model is fitted to and checked with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ir.fold import Fold, Hardware
+from ir.folding import choices, dimensions, lanes
+from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.network import Network
+from ir.neuron import Neuron
+from ir.scheme import Scheme
+
+SCHEMES = ("u2", "u3", "u4", "u5", "u6", "u8", "pot2", "pot3", "pot4")
+_MOST_LANES = 32  # of one engine
+
+
+def sample(seed: int) -> tuple[Network, Hardware]:
+    """Return a spiking transformer of random shape, formats and folds; the same for one seed."""
+    return _Sample(np.random.default_rng(seed)).build(seed)
+
+
+class _Sample:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.steps = int(rng.choice([1, 2, 3]))
+        self.layers: list[Layer] = []
+        self.edges: dict[str, Edge] = {}
+
+    def build(self, seed: int) -> tuple[Network, Hardware]:
+        rng = self.rng
+        width = int(rng.choice([4, 6, 8]))
+        shape = (int(rng.integers(1, 3)), int(rng.integers(4, 9)), int(rng.integers(4, 9)))
+        last = self._put(Input("input", (), shape, int(rng.choice([1, 3, 15, 255]))))
+        last = self._cell("stem", last, width, 3, 1, 1)
+        last = self._put(MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1))))
+        branch = self._cell("position", last, width, 3, 1, 1)
+        last = self._put(Add("position.add", (last, branch)))
+        q, k, v = (self._cell(f"block.{n}", last, width, 1) for n in "qkv")
+        mixed = self._put(Attention("block.attention", (q, k, v), int(rng.choice([1, 2]))))
+        mixed = self._lif("block.attention_lif", mixed)
+        last = self._put(Add("block.add", (last, self._cell("block.proj", mixed, width, 1))))
+        hidden = self._cell("block.fc1", last, 2 * width, 1)
+        last = self._put(Add("block.mlp", (last, self._cell("block.fc2", hidden, width, 1))))
+        classes = int(rng.choice([4, 6, 10]))
+        scheme = self._scheme()
+        weight = rng.choice(scheme.levels, (classes, width)).astype(np.int8)
+        bias = rng.integers(-99, 100, classes)
+        self._put(Readout("head", (last,), scheme, weight, bias))
+        network = Network(self.steps, tuple(self.layers), {"name": f"sample-{seed}", "high": 1})
+        folds = {
+            layer.name: self._fold(layer, network)
+            for layer in network.layers
+            if dimensions(layer, network) is not None
+        }
+        widths = "actual" if rng.random() < 0.5 else "format"
+        return network, Hardware(1 << 20, self.steps, folds, widths)
+
+    def _put(self, layer: Layer) -> str:
+        self.layers.append(layer)
+        sources = tuple(self.edges[name] for name in layer.inputs)
+        self.edges[layer.name] = layer.edge(sources, self.steps)
+        return layer.name
+
+    def _scheme(self) -> Scheme:
+        return Scheme.parse(str(self.rng.choice(SCHEMES)))
+
+    def _cell(
+        self, name: str, source: str, out: int, kernel: int, stride: int = 1, padding: int = 0
+    ) -> str:
+        scheme = self._scheme()
+        shape = (out, self.edges[source].channels, kernel, kernel)
+        weight = self.rng.choice(scheme.levels, shape).astype(np.int8)
+        weight.flat[0], weight.flat[-1] = scheme.levels[-1], scheme.levels[0]
+        put = self._put(Synapse(name, (source,), scheme, weight, stride, padding))
+        return self._lif(f"{name}_lif", put)
+
+    def _lif(self, name: str, source: str) -> str:
+        rng, edge = self.rng, self.edges[source]
+        neuron = Neuron()
+        if rng.random() < 0.25:
+            charge, reset = str(rng.choice(["shift", "none"])), str(rng.choice(["zero", "subtract"]))
+            neuron = Neuron(charge=charge, reset=reset, membrane_bits=16)
+        reach = max(1.0, (edge.type.high - edge.type.low) / 4) * (1 << neuron.frac_bits)
+        reach = min(reach, neuron.membrane.high / 2)
+        threshold = rng.integers(1, int(reach) + 2, edge.channels)
+        bias = rng.integers(-int(reach / 4) - 1, int(reach / 4) + 2, edge.channels)
+        return self._put(LIF(name, (source,), neuron, threshold, bias))
+
+    def _fold(self, layer: Layer, network: Network) -> Fold:
+        legal = list(choices(layer, network))
+        small = [fold for fold in legal if lanes(layer, fold, network) <= _MOST_LANES]
+        return (small or legal)[int(self.rng.integers(len(small or legal)))]
