@@ -14,7 +14,8 @@ VERILOG = "verilog"
 
 ROM_NAME = "spikewright_rom"
 ROM_SOURCE = """\
-// Read-only memory whose content is loaded from IMAGE, a $readmemh text.
+// Read-only memory whose content is loaded from IMAGE, a $readmemh text. From 1024 bits on it is asked
+// to lie in block RAM: as logic it would cost more than the rest of its engine.
 module spikewright_rom #(
   parameter WIDTH = 1,
   parameter DEPTH = 1,
@@ -25,14 +26,24 @@ module spikewright_rom #(
   input [(DEPTH > 1 ? $clog2(DEPTH) : 1) - 1:0] address,
   output reg [WIDTH - 1:0] data
 );
-  reg [WIDTH - 1:0] words [0:DEPTH - 1];
   generate
-    if (IMAGE != "") begin : load
-      initial $readmemh(IMAGE, words);
+    if (WIDTH * DEPTH >= 1024) begin : block
+      (* ram_style = "block" *)
+      reg [WIDTH - 1:0] words [0:DEPTH - 1];
+      if (IMAGE != "") begin : load
+        initial $readmemh(IMAGE, words);
+      end
+      always @(posedge clk)
+        if (enable) data <= words[address];
+    end else begin : logic_
+      reg [WIDTH - 1:0] words [0:DEPTH - 1];
+      if (IMAGE != "") begin : load
+        initial $readmemh(IMAGE, words);
+      end
+      always @(posedge clk)
+        if (enable) data <= words[address];
     end
   endgenerate
-  always @(posedge clk)
-    if (enable) data <= words[address];
 endmodule
 """
 

@@ -52,4 +52,4 @@ def read(path: Path) -> np.ndarray:
         raise SpikewrightError(
             f"File {path} holds {len(content) - start} values; its header declares {wanted}."
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy()
