@@ -14,8 +14,8 @@ VERILOG = "verilog"
 
 ROM_NAME = "spikewright_rom"
 ROM_SOURCE = """\
-// Read-only memory whose content is loaded from IMAGE, a $readmemh text. From 1024 bits on it is asked
-// to lie in block RAM: as logic it would cost more than the rest of its engine.
+// Read-only memory whose content is loaded from IMAGE, a $readmemh text. From 1024 bits on it is
+// asked to lie in block RAM: as logic it would cost more than the rest of its engine.
 module spikewright_rom #(
   parameter WIDTH = 1,
   parameter DEPTH = 1,

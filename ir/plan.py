@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ir.errors import SpikewrightError
 from ir.neuron import Neuron
@@ -60,6 +60,10 @@ class Link:
     def width(self) -> int:
         """Payload width [bit]."""
         return self.lanes * self.steps * self.type.width
+
+    def renamed(self, name: str, **changes: Any) -> Link:
+        """Return a link of the same words, but for ``changes``, that is no layer's output."""
+        return replace(self, name=name, layer=None, **changes)
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,11 @@ class Window(Station):
     def out_width(self) -> int:
         """Output columns."""
         return (self.width + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def maps(self) -> int:
+        """Maps per sample: more than one where channel groups come one after the other."""
+        return self.i.words // (self.height * self.width * self.groups)
 
     @property
     def span(self) -> int:
@@ -371,6 +380,11 @@ class Accumulate(Station):
 
     positions: int
     groups: int
+
+    @property
+    def runs(self) -> int:
+        """Runs over all positions per sample, each with sums of its own."""
+        return self.i.words // (self.positions * self.groups)
 
     @property
     def memory_bits(self) -> int:

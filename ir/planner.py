@@ -103,9 +103,7 @@ class _Builder:
         self.stations.append(station)
         return station.o
 
-    def _link(
-        self, layer: Layer, *, type: IntType | None = None, order: str | None = None
-    ) -> Link:
+    def _link(self, layer: Layer, *, type: IntType | None = None, order: str | None = None) -> Link:
         """Return the link of a layer's output; with an ``order``, one step per word."""
         edge, lanes = self.network.edges[layer.name], self.lanes[layer.name]
         words = edge.positions * edge.channels // lanes
@@ -127,6 +125,8 @@ class _Builder:
         ]
 
     def _output_lanes(self, layer: Layer) -> int:
+        if isinstance(layer, MaxPool) and self._tile_by_tile(layer):
+            return self.lanes[layer.inputs[0]]
         if isinstance(layer, (Synapse, Attention, MaxPool)):
             return self.folds[layer.name].pe
         if isinstance(layer, Readout):
@@ -151,8 +151,7 @@ class _Builder:
         links = [link]
         if len(consumers) > 1:
             links = [
-                _renamed(link, f"{layer.name}.to.{other.name}.{index}")
-                for other, index in consumers
+                link.renamed(f"{layer.name}.to.{other.name}.{index}") for other, index in consumers
             ]
             self.stations.append(Fork(layer.name, (link,), tuple(links)))
         for (other, index), branch in zip(consumers, links, strict=False):
@@ -162,26 +161,37 @@ class _Builder:
         """Buffer a branch that meets others, and cut or join words to the wanted lanes."""
         base = f"{layer.name}.i{index}"
         if len(layer.inputs) > 1:
-            out = _renamed(link, f"{base}.buffer")
-            link = self._put(Buffer(layer.name, (link,), (out,), 2 * link.words))
+            out = link.renamed(f"{base}.buffer")
+            whole = sum(s.kind in ("reorder", "attend", "recall") for s in self.stations)
+            link = self._put(Buffer(layer.name, (link,), (out,), 2 * (1 + whole) * link.words))
         if self._table(layer):
             assert isinstance(layer, Synapse)
             return self._tiled(link, layer, base)
-        if isinstance(layer, LIF):
+        if isinstance(layer, LIF) or self._tile_by_tile(layer):
             return link
         link = self._parallel(link, layer, index, base)
         return self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+
+    def _tile_by_tile(self, layer: Layer) -> bool:
+        """Return whether a layer takes its inputs channel group by channel group, as they come."""
+        arriving = [self.ready[name, layer.name, k] for k, name in enumerate(layer.inputs)]
+        shapes = {(link.order, link.lanes, link.time) for link in arriving}
+        return (
+            isinstance(layer, (MaxPool, Add, Readout))
+            and len(shapes) == 1
+            and arriving[0].order == "CPT"
+        )
 
     def _parallel(self, link: Link, layer: Layer, index: int, base: str) -> Link:
         """Return ``link`` with whole positions and all steps in a word."""
         source = self.network.edges[layer.inputs[index]]
         if link.order != "PCT":
-            out = replace(_renamed(link, f"{base}.reorder"), order="PCT")
+            out = link.renamed(f"{base}.reorder", order="PCT")
             size = source.height, source.width
             link = self._put(Reorder(layer.name, (link,), (out,), *size, tiled=False))
         if link.time > 1:
-            out = replace(
-                _renamed(link, f"{base}.steps"),
+            out = link.renamed(
+                f"{base}.steps",
                 words=link.words // link.time,
                 steps=link.time,
                 time=1,
@@ -196,9 +206,7 @@ class _Builder:
         if link.steps > 1:
             link = self._convert(link, layer.name, base, lanes)
             steps = link.steps
-            out = replace(
-                _renamed(link, f"{base}.serial"), words=link.words * steps, steps=1, time=steps
-            )
+            out = link.renamed(f"{base}.serial", words=link.words * steps, steps=1, time=steps)
             link = self._put(Split(layer.name, (link,), (out,)))
         parts = link.lanes // lanes
         if parts > 1:
@@ -207,32 +215,30 @@ class _Builder:
                     f"Fold of layer {layer.name} has simd {fold.simd} behind words of {link.lanes} "
                     f"lanes; allowed are their divisors and multiples."
                 )
-            out = replace(_renamed(link, f"{base}.split"), words=link.words * parts, lanes=lanes)
+            out = link.renamed(f"{base}.split", words=link.words * parts, lanes=lanes)
             link = self._put(Split(layer.name, (link,), (out,)))
         edge = self.network.edges[layer.name]
         repeats = edge.channels // fold.pe
         passes = repeats * (layer.fan_in // fold.simd)
-        out = replace(
-            _renamed(link, f"{layer.name}.reorder"),
+        out = link.renamed(
+            f"{layer.name}.reorder",
             words=passes * edge.positions * link.time,
             lanes=fold.simd,
             order="PCT",
         )
         shape = layer.kernel, layer.stride, layer.padding
         size = source.height, source.width
-        return self._put(
-            Reorder(layer.name, (link,), (out,), *size, *shape, repeats, parts=parts)
-        )
+        return self._put(Reorder(layer.name, (link,), (out,), *size, *shape, repeats, parts=parts))
 
     def _convert(self, link: Link, layer: str, base: str, lanes: int) -> Link:
         common = gcd(link.lanes, lanes)
         if link.lanes > common:
             words = link.words * link.lanes // common
-            out = replace(_renamed(link, f"{base}.split"), words=words, lanes=common)
+            out = link.renamed(f"{base}.split", words=words, lanes=common)
             link = self._put(Split(layer, (link,), (out,)))
         if lanes > common:
             words = link.words * common // lanes
-            out = replace(_renamed(link, f"{base}.merge"), words=words, lanes=lanes)
+            out = link.renamed(f"{base}.merge", words=words, lanes=lanes)
             link = self._put(Merge(layer, (link,), (out,)))
         return link
 
@@ -250,10 +256,11 @@ class _Builder:
             shape = (layer.kernel, layer.stride, layer.padding)
             fill = min(0, inputs[0].type.low)
             taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
-            out = self._link(layer)
+            out = self._link(layer, order=_serial_order(taps))
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
-            out = self._link(layer, type=inputs[0].type + inputs[1].type)
+            sums = inputs[0].type + inputs[1].type
+            out = self._link(layer, type=sums, order=_serial_order(inputs[0]))
             return self._put(Join(layer.name, inputs, (out,)))
         if isinstance(layer, ShiftAdd):
             return self._align(layer, inputs, edge)
@@ -273,15 +280,17 @@ class _Builder:
         fill: int = 0,
     ) -> Link:
         kernel, stride, padding = shape
-        groups = source.channels // link.lanes
+        # Channel groups one after the other are maps of their own, their steps words of a pixel.
+        groups = link.time if link.order == "CPT" else source.channels // link.lanes
+        maps = link.words // (source.positions * groups)
         height, width = map_size(layer, source, kernel, stride, padding)
-        words = height * width * repeats * kernel**2 * groups
+        words = maps * height * width * repeats * kernel**2 * groups
         capacity = max(2 * source.positions, (kernel - 1) * (source.width + 1) + 2)
         return self._put(
             Window(
                 layer.name,
                 (link,),
-                (replace(_renamed(link, f"{layer.name}.window"), words=words),),
+                (link.renamed(f"{layer.name}.window", words=words),),
                 source.height,
                 source.width,
                 groups,
@@ -349,12 +358,11 @@ class _Builder:
         h, v = layer.neuron.reach(current, threshold, edge.steps)
         common: dict[str, Any] = {"current": current, "h": h, "v": v, **fields}
         groups = edge.channels // self.lanes[layer.name]
-        if link.order == "PCT" and link.time == 1:
+        order = _serial_order(link)
+        if order is None:
             unit = SerialNeurons if self._rests(link, edge.steps) else Neurons
-            return unit(
-                layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common
-            )
-        out = self._link(layer, order=link.order)
+            return unit(layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common)
+        out = self._link(layer, order=order)
         positions = edge.positions
         return Stepwise(
             layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
@@ -418,7 +426,7 @@ class _Builder:
         """Read each run of ``groups`` words ``repeats`` times."""
         if repeats == 1:
             return link
-        out = replace(_renamed(link, name), words=link.words * repeats)
+        out = link.renamed(name, words=link.words * repeats)
         size = link.words // groups
         shape = (size, 1, groups, 1, 1, 0, repeats, "tap", 2 * size)
         return self._put(Window(layer.name, (link,), (out,), *shape))
@@ -427,9 +435,14 @@ class _Builder:
         source = self.network.edges[layer.inputs[0]]
         fold = self.folds[layer.name]
         total = link.type.times(source.steps * source.positions)
+        count = source.channels // link.lanes
+        # Channel groups that come one after the other are summed up one after the other.
+        tiled = link.order == "CPT"
+        folds = (source.positions * link.time, 1) if tiled else (source.positions, count)
+        sums = Link(f"{layer.name}.sum", count, link.lanes, 1, total)
+        link = self._put(Accumulate(layer.name, (link,), (sums,), *folds))
+        link = self._convert(link, layer.name, f"{layer.name}.sums", fold.simd)
         groups = source.channels // fold.simd
-        sums = Link(f"{layer.name}.sum", groups, fold.simd, 1, total)
-        link = self._put(Accumulate(layer.name, (link,), (sums,), source.positions, groups))
         classes = layer.weight.shape[0]
         repeats = classes // fold.pe
         if repeats > 1:
@@ -437,9 +450,9 @@ class _Builder:
             link = self._window(layer, link, single, (1, 1, 0), repeats, "tap")
         bias = _field(_range(layer.bias))
         logits = self.network.edges[layer.name].type
-        products = Synapse(
-            layer.name, (), layer.scheme, layer.weight[:, :, None, None]
-        ).sum_type(total)
+        products = Synapse(layer.name, (), layer.scheme, layer.weight[:, :, None, None]).sum_type(
+            total
+        )
         if self.hardware.widths == "format":
             products = _format_sum(layer.scheme.code_type, total, source.channels)
             logits = products + bias
@@ -452,9 +465,9 @@ class _Builder:
         return self._put(Classify(layer.name, (link,), (out,), classes, bias))
 
 
-def _renamed(link: Link, name: str) -> Link:
-    """Return a link of the same words that is no layer's output."""
-    return replace(link, name=name, layer=None)
+def _serial_order(link: Link) -> str | None:
+    """Return the order of a link that carries one step a word; None if all steps."""
+    return link.order if link.order == "CPT" or link.time > 1 else None
 
 
 def _range(values: object) -> IntType:

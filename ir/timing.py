@@ -118,7 +118,7 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
         (entered,), offered_join = _pipeline(registers, np.maximum(*valid), move[0])
         return [entered, entered], offered_join
     if isinstance(station, Accumulate):
-        return _accumulate(station, valid[0], move[0], samples)
+        return _accumulate(station, valid[0], move[0], samples * station.runs)
     if isinstance(station, Attend):
         return _attend(station, valid, move[0], samples)
     if isinstance(station, Recall):
@@ -130,7 +130,7 @@ def flow(station: Station, valid: Times, move: Times, samples: int) -> tuple[Tim
     if isinstance(station, Mix):
         return _mix(station, np.maximum(*valid), move[0])
     assert isinstance(station, Window)
-    return _window(station, valid[0], move[0], samples)
+    return _window(station, valid[0], move[0], samples * station.maps)
 
 
 def _pipeline(registers: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:

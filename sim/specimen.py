@@ -15,15 +15,18 @@ from ir.scheme import Scheme
 
 @dataclass(frozen=True)
 class Shape:
-    """What a Spikformer looks like: two convolutions, position, one block, head.
+    """What a Spikformer looks like: convolutions, position, blocks, head.
 
     Parameters
     ----------
-    size, high : int
-        Height and width of its one-channel images, and their largest value.
+    size, high, channels : int
+        Height and width of its images, their largest value, and their channels.
     stem, width : int
-        Channels of the first convolution, and of everything behind it.
-    steps, heads, mlp_ratio, classes : int
+        Channels of the first convolution, and of everything behind the tokenizer.
+    steps, heads, mlp_ratio, classes, depth : int
+    tokenizer : tuple of (int, bool)
+        Channels of each convolution, and whether its map is pooled; by default ``stem`` channels
+        that are pooled and ``width`` that are not.
     default : str
         Weight format.
     schemes : mapping of layer name to str
@@ -32,12 +35,15 @@ class Shape:
 
     size: int = 8
     high: int = 16
+    channels: int = 1
     stem: int = 16
     width: int = 32
     steps: int = 4
     heads: int = 4
     mlp_ratio: int = 2
     classes: int = 10
+    depth: int = 1
+    tokenizer: tuple[tuple[int, bool], ...] = ()
     default: str = "u3"
     schemes: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,23 +96,30 @@ class _Drawing:
 
     def network(self) -> Network:
         shape, width = self.shape, self.shape.width
-        x = self.put(Input("input", (), (1, shape.size, shape.size), shape.high))
-        x = self.unit("tokenizer.0.conv", "tokenizer.0.lif", x, shape.stem, 3)
-        x = self.put(MaxPool("tokenizer.0.pool", (x,), 3, 2, 1))
-        x = self.unit("tokenizer.1.conv", "tokenizer.1.lif", x, width, 3)
+        x = self.put(Input("input", (), (shape.channels, shape.size, shape.size), shape.high))
+        for n, (out, pooled) in enumerate(shape.tokenizer or ((shape.stem, True), (width, False))):
+            x = self.unit(f"tokenizer.{n}.conv", f"tokenizer.{n}.lif", x, out, 3)
+            if pooled:
+                x = self.put(MaxPool(f"tokenizer.{n}.pool", (x,), 3, 2, 1))
         position = self.unit("position.conv", "position.lif", x, width, 3)
         x = self.put(Add("position.add", (x, position)))
-        spikes = tuple(self.unit(f"block.0.{n}", f"block.0.{n}_lif", x, width) for n in "qkv")
-        mixed = self.put(Attention("block.0.attention", spikes, shape.heads))
-        tokens, head = self.edges[mixed].positions, width // shape.heads
-        fired = self.lif("block.0.attention_lif", mixed, tokens * head / 64)
-        branch = self.unit("block.0.proj", "block.0.proj_lif", fired, width)
-        x = self.put(Add("block.0.attention_add", (x, branch)))
-        branch = self.unit("block.0.fc1", "block.0.fc1_lif", x, shape.mlp_ratio * width)
-        branch = self.unit("block.0.fc2", "block.0.fc2_lif", branch, width)
-        x = self.put(Add("block.0.mlp_add", (x, branch)))
+        for n in range(shape.depth):
+            x = self.block(f"block.{n}", x)
         scheme = self.scheme("head")
         weight = self.rng.choice(scheme.levels, (shape.classes, width)).astype(np.int8)
         bias = self.rng.integers(-99, 100, shape.classes)
         self.put(Readout("head", (x,), scheme, weight, bias))
         return Network(shape.steps, tuple(self.layers), {"name": "random", "high": shape.high})
+
+    def block(self, name: str, x: str) -> str:
+        """Append an attention and an MLP branch; return the name of their sum with ``x``."""
+        shape, width = self.shape, self.shape.width
+        spikes = tuple(self.unit(f"{name}.{n}", f"{name}.{n}_lif", x, width) for n in "qkv")
+        mixed = self.put(Attention(f"{name}.attention", spikes, shape.heads))
+        tokens, head = self.edges[mixed].positions, width // shape.heads
+        fired = self.lif(f"{name}.attention_lif", mixed, tokens * head / 64)
+        branch = self.unit(f"{name}.proj", f"{name}.proj_lif", fired, width)
+        x = self.put(Add(f"{name}.attention_add", (x, branch)))
+        branch = self.unit(f"{name}.fc1", f"{name}.fc1_lif", x, shape.mlp_ratio * width)
+        branch = self.unit(f"{name}.fc2", f"{name}.fc2_lif", branch, width)
+        return self.put(Add(f"{name}.mlp_add", (x, branch)))

@@ -170,7 +170,7 @@ class Adders(wiring.Component):
             m,
             rows,
             fabric=self.fabric,
-            arity=adder.ARITY[self.fabric],
+            arity=ARITY[self.fabric],
             enable=self.enable,
             platform=platform,
             register=self.register,
