@@ -145,12 +145,16 @@ class _Builder:
             self.ready[layer.name, other.name, index] = branch
 
     def _arrive(self, link: Link, layer: Layer, index: int) -> Link:
-        """Buffer a branch that meets others, and cut or join words to the wanted lanes."""
+        """Cut or join words to the wanted lanes, and buffer a branch that meets others.
+
+        The buffer comes last: attention holds a word for many cycles, in which the next one forms.
+        """
         base = f"{layer.name}.i{index}"
-        if len(layer.inputs) > 1:
-            out = Link(f"{base}.buffer", *_shape(link))
-            link = self._put(Buffer(layer.name, (link,), (out,), 2 * link.words))
-        return self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+        link = self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+        if len(layer.inputs) == 1:
+            return link
+        out = Link(f"{base}.buffer", *_shape(link))
+        return self._put(Buffer(layer.name, (link,), (out,), 2 * link.words))
 
     def _convert(self, link: Link, layer: str, base: str, lanes: int) -> Link:
         common = gcd(link.lanes, lanes)

@@ -33,7 +33,7 @@ class _Count(wiring.Component):
         m = Module()
         a, b = Signal(self.lanes), Signal(self.lanes)
         pairs = [(a[k], b[k]) for k in range(self.lanes)]
-        m.d.sync += [a.eq(self.a), b.eq(self.b), self.o.eq(matches(pairs, self.style))]
+        m.d.sync += [a.eq(self.a), b.eq(self.b), self.o.eq(matches(m, pairs, self.style))]
         return m
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(
@@ -10,3 +13,46 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command(epilog="Example: spikewright bench busy runs/digits/export --measure")
+def busy(
+    exports: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="EXPORT...", help="Export directories; built-in shapes without."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Built-in shape with random weights; repeatable, all without it."),
+    ] = None,
+    lanes: Annotated[int | None, typer.Option(help="Budget of lanes, for every network.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Co-simulate on Verilator as well.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Say which share of the lanes works, per layer and over the network."""
+    from rich.table import Table
+
+    from spikewright.screen import out, show, working
+    from spikewright.stages import measure_busy
+
+    with working("busy"):
+        found = measure_busy(exports or [], shape or [], lanes, measure)
+    if json:
+        show({"networks": found}, True)
+        return
+    for name, result in found.items():
+        title = (
+            f"{name}: {result['lanes']} lanes, interval {result['interval']:,}, busy "
+            f"{result['busy']:.1%}; slowest {result['slowest']}, busy {result['slowest_busy']:.1%}"
+        )
+        if measure:
+            verdict = "as predicted" if result["cycles_as_predicted"] else "NOT as predicted"
+            title += f"; measured {result['measured_interval']:,}, {verdict}"
+        table = Table(*result["layers"][0], title=title, title_justify="left")
+        for row in result["layers"]:
+            table.add_row(*map(str, row.values()))
+        out.print(table)

@@ -6,7 +6,7 @@ Houses are imported inside the functions, so that a verb loads only what it need
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,32 @@ def synthesize(
     )
     write_text(out / "synthesis.json", dump_json(found))
     return found
+
+
+def measure_busy(
+    exports: Sequence[Path], shapes: Sequence[str], lanes: int | None, measured: bool
+) -> dict[str, Any]:
+    """Return which share of the lanes works, by export directory or built-in shape."""
+    from ir.fold import Hardware
+    from sim.busy import busy, samples
+    from sim.shapes import LANES, SHAPES
+
+    for name in shapes:
+        if name not in SHAPES:
+            raise SpikewrightError(f"Shape is {name!r}; allowed are {', '.join(SHAPES)}.")
+    networks: dict[str, Any] = {}
+    for path in exports:
+        loaded = load_export(path, lanes)
+        networks[str(path)] = loaded.network, loaded.hardware
+    for name in shapes or (() if exports else SHAPES):
+        network = SHAPES[name]()
+        networks[name] = network, Hardware(lanes or LANES[name], network.steps)
+    return {
+        name: busy(
+            network, hardware, samples(network) if measured else None, cache() / "simulators"
+        )
+        for name, (network, hardware) in networks.items()
+    }
 
 
 def collect(run: Path, name: str) -> dict[str, Any]:

@@ -329,7 +329,7 @@ FAULTS = [
     ),
     _recall("every token a row of its own", "target.eq(base)", "target.eq(target + 1)"),
     _recall("one query too few", "Loop(station.tokens)", "Loop(station.tokens - 1)"),
-    _correlate("q alone", "matches(pairs)", "matches([(a, a) for a, _ in pairs])"),
+    _correlate("q alone", "matches(m, pairs)", "matches(m, [(a, a) for a, _ in pairs])"),
     _correlate(
         "keys swapped",
         "k[key * pe + lane]",
