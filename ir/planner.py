@@ -179,7 +179,7 @@ class _Builder:
             shape = (layer.kernel, layer.stride, layer.padding)
             fill = min(0, inputs[0].type.low)
             taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
-            out = self._link(layer, edge)
+            out = self._link(layer, edge, type=inputs[0].type)
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
             out = self._link(layer, edge, type=inputs[0].type + inputs[1].type)

@@ -56,3 +56,26 @@ def busy(
         for row in result["layers"]:
             table.add_row(*map(str, row.values()))
         out.print(table)
+
+
+@app.command(epilog="Example: spikewright bench skip runs/digits/export")
+def skip(
+    exports: Annotated[
+        list[Path] | None, typer.Argument(metavar="EXPORT...", help="Export directories.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Say what skipping silent words could gain, for random and for real spikes."""
+    from rich.table import Table
+
+    from spikewright.screen import out, show
+    from spikewright.stages import measure_skip
+
+    rows = measure_skip(exports or [])
+    if json:
+        show({"rows": rows}, True)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    out.print(table)

@@ -186,6 +186,21 @@ def measure_busy(
     }
 
 
+def measure_skip(exports: Sequence[Path], images: int = 64) -> list[dict[str, Any]]:
+    """Return the shares of silent words, for random spikes and for the first samples of exports."""
+    from ir.golden import run
+    from sim.skip import network_rows, random_rows
+
+    rows = list(random_rows())
+    for path in exports:
+        loaded = load_export(path)
+        if loaded.samples is None:
+            raise SpikewrightError(f"Export {path} holds no samples.")
+        trace = run(loaded.network, loaded.samples.images[:images])
+        rows += network_rows(loaded.network, trace.outputs)
+    return rows
+
+
 def collect(run: Path, name: str) -> dict[str, Any]:
     """Write ``RUN/results.json`` from what the stages left; return its content."""
     from sim.results import collect as collect_results
