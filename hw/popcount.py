@@ -9,9 +9,11 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from hw.stream import tree
 
 STYLES = ("tree", "counters3", "counters6", "pairs")
+MANY = 32
+"""Length from which counters measured smaller than additions on every fabric."""
 
 
-def matches(m: Module, pairs: Sequence[tuple[Value, Value]], style: str = "tree") -> Value:
+def matches(m: Module, pairs: Sequence[tuple[Value, Value]], style: str = "") -> Value:
     """Return how many pairs are both one.
 
     Parameters
@@ -24,11 +26,14 @@ def matches(m: Module, pairs: Sequence[tuple[Value, Value]], style: str = "tree"
         ``tree``: a balanced tree of ``+``, the reference. ``counters3`` and ``counters6``: columns
         of bits shrink through 3:2 or 6:3 counters until one addition is left. ``pairs``: two pairs
         become a number of two bits, which four inputs decide, and a tree adds those numbers.
+        Without one, ``counters3`` from :data:`MANY` pairs on, else ``tree``; ``python
+        benchmarks/popcount.py`` says why.
 
     Source
     ------
     Counter trees: Wallace (1964), Dadda (1965).
     """
+    style = style or ("counters3" if len(pairs) >= MANY else "tree")
     bits: list[Value] = [a & b for a, b in pairs]
     if style == "tree":
         return tree(bits)

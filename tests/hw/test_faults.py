@@ -64,7 +64,7 @@ def test_each_engine_has_three() -> None:
     counted: dict[str, int] = {}
     for fault in FAULTS:
         counted[fault.file] = counted.get(fault.file, 0) + 1
-    engines = "pe synapse neuron window attention recall correlate mix maximum join align "
+    engines = "pe synapse neuron window attention recall correlate mix popcount maximum join align "
     engines += "accumulate classify stream memory"
     assert all(counted.get(engine, 0) >= 3 for engine in engines.split()), counted
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
