@@ -109,5 +109,5 @@ SHAPES = {
     "mnist": lambda: perceptron(784, [128], 10),
 }
 """Networks by name: the digits demo, a Fashion-MNIST Spikformer, MNIST 784-128-10."""
-LANES = {"digits": 256, "fashion": 2048, "mnist": 64}
+LANES = {"digits": 256, "fashion": 1100, "mnist": 64}
 """Budgets of lanes of :data:`SHAPES`."""
