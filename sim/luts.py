@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from ir.errors import SpikewrightError
@@ -15,6 +15,18 @@ from sim.resources import Usage
 from sim.yosys import yosys
 
 FABRICS = {"ecp5": "synth_ecp5 -top part", "xc7": "synth_xilinx -family xc7 -top part"}
+
+
+def check(fabric: str) -> None:
+    """Refuse a fabric that :func:`luts` does not know.
+
+    Raises
+    ------
+    SpikewrightError
+        If it is unknown.
+    """
+    if fabric not in FABRICS:
+        raise SpikewrightError(f"Fabric is {fabric!r}; allowed are {', '.join(FABRICS)}.")
 
 
 def luts(component: wiring.Component, fabric: str) -> int:
@@ -27,13 +39,11 @@ def luts(component: wiring.Component, fabric: str) -> int:
     SpikewrightError
         If the fabric is unknown or Yosys fails.
     """
-    if fabric not in FABRICS:
-        raise SpikewrightError(f"Fabric is {fabric!r}; allowed are {', '.join(FABRICS)}.")
+    check(fabric)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        text = verilog.convert(component, name="part", strip_internal_attrs=True)
-        (work / "design.v").write_text(text)
-        script = ["read_verilog design.v", FABRICS[fabric], "tee -q -o stat.json stat -json"]
+        (work / "design.il").write_text(rtlil.convert(component, name="part"))
+        script = ["read_rtlil design.il", FABRICS[fabric], "tee -q -o stat.json stat -json"]
         yosys(script, work, Path("yosys.log"))
         cells = json.loads((work / "stat.json").read_text())["design"]["num_cells_by_type"]
     used = Counter(cells)

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.popcount import STYLES, matches
-from sim.luts import luts
+from sim.luts import check, luts
 
 
 class _Count(wiring.Component):
@@ -38,6 +38,7 @@ def measure_popcount(
     SpikewrightError
         If the fabric is unknown or Yosys fails.
     """
+    check(fabric)
     rows = []
     for style in styles:
         used = luts(_Count(lanes, style), fabric)
