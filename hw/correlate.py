@@ -44,10 +44,10 @@ class Correlate(Engine):
             self.q.ready.eq(pipeline.enable[0] & self.k.valid),
             self.k.ready.eq(pipeline.enable[0] & self.q.valid),
         ]
-        accumulators(m, self.o, station.o, pipeline, free, self._dots(), station.chunks)
+        accumulators(m, self.o, station.o, pipeline, free, self._dots(m), station.chunks)
         return m
 
-    def _dots(self) -> list[Value]:
+    def _dots(self, m: Module) -> list[Value]:
         station = self.station
         q = elements(self.q.payload, station.i)
         k = elements(self.k.payload, station.inputs[1])
@@ -60,5 +60,5 @@ class Correlate(Engine):
                         (q[lane][t], k[key * pe + lane][t])
                         for lane in range(head * size, (head + 1) * size)
                     ]
-                    found.append(matches(pairs))
+                    found.append(matches(m, pairs))
         return found

@@ -4,39 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 
 from hw.stream import tree
 
 STYLES = ("tree", "counters3", "counters6", "pairs")
+MANY = 32
+"""Length from which counters measured smaller than additions on every fabric."""
 
 
-def matches(pairs: Sequence[tuple[Value, Value]], style: str = "tree") -> Value:
+def matches(m: Module, pairs: Sequence[tuple[Value, Value]], style: str = "") -> Value:
     """Return how many pairs are both one.
 
     Parameters
     ----------
+    m : Module
+        Receives the counters.
     pairs : sequence of (Value, Value)
         Single bits.
     style : str
         ``tree``: a balanced tree of ``+``, the reference. ``counters3`` and ``counters6``: columns
         of bits shrink through 3:2 or 6:3 counters until one addition is left. ``pairs``: two pairs
         become a number of two bits, which four inputs decide, and a tree adds those numbers.
+        Without one, ``counters3`` from :data:`MANY` pairs on, else ``tree``; ``python
+        benchmarks/popcount.py`` says why.
 
     Source
     ------
     Counter trees: Wallace (1964), Dadda (1965).
     """
-    bits = [a & b for a, b in pairs]
+    style = style or ("counters3" if len(pairs) >= MANY else "tree")
+    bits: list[Value] = [a & b for a, b in pairs]
     if style == "tree":
         return tree(bits)
     if style == "pairs":
         numbers = [Cat(a ^ b, a & b) for a, b in zip(bits[::2], bits[1::2], strict=False)]
         return tree(numbers + bits[len(bits) - len(bits) % 2 :])
-    return _added(_shrunk(bits, 3 if style == "counters3" else 6))
+    return _added(_shrunk(m, bits, 3 if style == "counters3" else 6))
 
 
-def _shrunk(bits: Sequence[Value], size: int) -> list[list[Value]]:
+def _shrunk(m: Module, bits: Sequence[Value], size: int) -> list[list[Value]]:
     """Return columns, lowest weight first, of at most two bits each."""
     columns = [list(bits)]
     while max(map(len, columns)) > 2:
@@ -45,7 +52,7 @@ def _shrunk(bits: Sequence[Value], size: int) -> list[list[Value]]:
             rest = list(column)
             while len(rest) > 2:
                 taken = size if len(rest) >= size else 3
-                for k, bit in enumerate(_counter(rest[:taken])):
+                for k, bit in enumerate(_counter(m, rest[:taken])):
                     following[weight + k].append(bit)
                 rest = rest[taken:]
             following[weight] += rest
@@ -55,18 +62,17 @@ def _shrunk(bits: Sequence[Value], size: int) -> list[list[Value]]:
     return columns
 
 
-def _counter(bits: Sequence[Value]) -> list[Value]:
+def _counter(m: Module, bits: Sequence[Value]) -> list[Value]:
     """Return the number of ones among three or six bits, lowest bit first."""
     if len(bits) == 3:
         a, b, c = bits
-        return [a ^ b ^ c, (a & b) | (a & c) | (b & c)]
-    low, high = _counter(bits[:3]), _counter(bits[3:])
-    carry = low[0] & high[0]
-    return [
-        low[0] ^ high[0],
-        low[1] ^ high[1] ^ carry,
-        (low[1] & high[1]) | (low[1] & carry) | (high[1] & carry),
-    ]
+        counted = Signal(2, name="counter")
+        m.d.comb += counted.eq(Cat(a ^ b ^ c, (a & b) | (a & c) | (b & c)))
+        return list(counted)
+    low, high = _counter(m, bits[:3]), _counter(m, bits[3:])
+    carry = Signal(name="carry")
+    m.d.comb += carry.eq(low[0] & high[0])
+    return [low[0] ^ high[0], *_counter(m, [low[1], high[1], carry])]
 
 
 def _added(columns: list[list[Value]]) -> Value:

@@ -158,19 +158,24 @@ class _Builder:
             self.ready[layer.name, other.name, index] = branch
 
     def _arrive(self, link: Link, layer: Layer, index: int) -> Link:
-        """Buffer a branch that meets others, and cut or join words to the wanted lanes."""
+        """Cut or join words to the wanted lanes, and buffer a branch that meets others.
+
+        The buffer comes last: attention holds a word for many cycles, in which the next one forms.
+        """
         base = f"{layer.name}.i{index}"
-        if len(layer.inputs) > 1:
-            out = link.renamed(f"{base}.buffer")
-            whole = sum(s.kind in ("reorder", "attend", "recall") for s in self.stations)
-            link = self._put(Buffer(layer.name, (link,), (out,), 2 * (1 + whole) * link.words))
         if self._table(layer):
             assert isinstance(layer, Synapse)
             return self._tiled(link, layer, base)
-        if isinstance(layer, LIF) or self._tile_by_tile(layer):
+        if isinstance(layer, LIF):
             return link
-        link = self._parallel(link, layer, index, base)
-        return self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+        if not self._tile_by_tile(layer):
+            link = self._parallel(link, layer, index, base)
+            link = self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+        if len(layer.inputs) == 1:
+            return link
+        out = link.renamed(f"{base}.buffer")
+        whole = sum(s.kind in ("reorder", "attend", "recall") for s in self.stations)
+        return self._put(Buffer(layer.name, (link,), (out,), 2 * (1 + whole) * link.words))
 
     def _tile_by_tile(self, layer: Layer) -> bool:
         """Return whether a layer takes its inputs channel group by channel group, as they come."""
@@ -256,7 +261,7 @@ class _Builder:
             shape = (layer.kernel, layer.stride, layer.padding)
             fill = min(0, inputs[0].type.low)
             taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
-            out = self._link(layer, order=_serial_order(taps))
+            out = self._link(layer, type=inputs[0].type, order=_serial_order(taps))
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
             sums = inputs[0].type + inputs[1].type

@@ -1,22 +1,16 @@
-"""LUTs of an AND-popcount, by fabric, length and style, counted by Yosys."""
+"""LUTs of an AND-popcount, by fabric, length and style."""
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.popcount import STYLES, matches
-from ir.errors import SpikewrightError
-from sim.fabrics import FABRICS
-from sim.yosys import yosys
+from sim.luts import check, luts
 
 
 class _Count(wiring.Component):
@@ -30,7 +24,7 @@ class _Count(wiring.Component):
         m = Module()
         a, b = Signal(self.lanes), Signal(self.lanes)
         pairs = [(a[k], b[k]) for k in range(self.lanes)]
-        m.d.sync += [a.eq(self.a), b.eq(self.b), self.o.eq(matches(pairs, self.style))]
+        m.d.sync += [a.eq(self.a), b.eq(self.b), self.o.eq(matches(m, pairs, self.style))]
         return m
 
 
@@ -44,19 +38,10 @@ def measure_popcount(
     SpikewrightError
         If the fabric is unknown or Yosys fails.
     """
-    if fabric not in FABRICS:
-        raise SpikewrightError(f"Fabric is {fabric!r}; allowed are {', '.join(FABRICS)}.")
+    check(fabric)
     rows = []
     for style in styles:
-        with tempfile.TemporaryDirectory() as folder:
-            work = Path(folder)
-            text = verilog.convert(_Count(lanes, style), name="count", strip_internal_attrs=True)
-            (work / "design.v").write_text(text)
-            script = ["read_verilog design.v", f"{FABRICS[fabric].synth} -top count"]
-            script.append("tee -q -o stat.json stat -json")
-            yosys(script, work, Path("yosys.log"))
-            cells = json.loads((work / "stat.json").read_text())["design"]["num_cells_by_type"]
-        used = FABRICS[fabric].usage(cells).lut
+        used = luts(_Count(lanes, style), fabric)
         rows.append(
             {
                 "fabric": fabric,

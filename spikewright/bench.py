@@ -18,11 +18,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Out = Annotated[Path | None, typer.Option("--out", help="Markdown file to write.")]
 
 
-@app.callback()
-def bench() -> None:
-    """Keep the name of a measurement in the command line even while there is only one."""
-
-
 @app.command(epilog="Example: spikewright bench cosim --out benchmarks/cosim.md")
 def cosim(
     json: AsJson = False,
@@ -45,3 +40,67 @@ def cosim(
         show(found, True)
     else:
         screen.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: spikewright bench busy runs/digits/export --measure")
+def busy(
+    exports: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="EXPORT...", help="Export directories; built-in shapes without."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Built-in shape with random weights; repeatable, all without it."),
+    ] = None,
+    lanes: Annotated[int | None, typer.Option(help="Budget of lanes, for every network.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Co-simulate on Verilator as well.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Say which share of the lanes works, per layer and over the network."""
+    from rich.table import Table
+
+    from spikewright.screen import out, show, working
+    from spikewright.stages import measure_busy
+
+    with working("busy"):
+        found = measure_busy(exports or [], shape or [], lanes, measure)
+    if json:
+        show({"networks": found}, True)
+        return
+    for name, result in found.items():
+        title = (
+            f"{name}: {result['lanes']} lanes, interval {result['interval']:,}, busy "
+            f"{result['busy']:.1%}; slowest {result['slowest']}, busy {result['slowest_busy']:.1%}"
+        )
+        if measure:
+            verdict = "as predicted" if result["cycles_as_predicted"] else "NOT as predicted"
+            title += f"; measured {result['measured_interval']:,}, {verdict}"
+        table = Table(*result["layers"][0], title=title, title_justify="left")
+        for row in result["layers"]:
+            table.add_row(*map(str, row.values()))
+        out.print(table)
+
+
+@app.command(epilog="Example: spikewright bench skip runs/digits/export")
+def skip(
+    exports: Annotated[
+        list[Path] | None, typer.Argument(metavar="EXPORT...", help="Export directories.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Say what skipping silent words could gain, for random and for real spikes."""
+    from rich.table import Table
+
+    from spikewright.screen import out, show
+    from spikewright.stages import measure_skip
+
+    rows = measure_skip(exports or [])
+    if json:
+        show({"rows": rows}, True)
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    out.print(table)

@@ -164,6 +164,47 @@ def synthesize(
     return found
 
 
+def measure_busy(
+    exports: Sequence[Path], shapes: Sequence[str], lanes: int | None, measured: bool
+) -> dict[str, Any]:
+    """Return which share of the lanes works, by export directory or built-in shape."""
+    from ir.fold import Hardware
+    from sim.busy import busy, samples
+    from sim.shapes import LANES, SHAPES
+
+    for name in shapes:
+        if name not in SHAPES:
+            raise SpikewrightError(f"Shape is {name!r}; allowed are {', '.join(SHAPES)}.")
+    networks: dict[str, Any] = {}
+    for path in exports:
+        loaded = load_export(path, lanes)
+        networks[str(path)] = loaded.network, loaded.hardware
+    for name in shapes or (() if exports else SHAPES):
+        network = SHAPES[name]()
+        networks[name] = network, Hardware(lanes or LANES[name], network.steps)
+    return {
+        name: busy(
+            network, hardware, samples(network) if measured else None, cache() / "simulators"
+        )
+        for name, (network, hardware) in networks.items()
+    }
+
+
+def measure_skip(exports: Sequence[Path], images: int = 64) -> list[dict[str, Any]]:
+    """Return the shares of silent words, for random spikes and for the first samples of exports."""
+    from ir.golden import run
+    from sim.skip import network_rows, random_rows
+
+    rows = list(random_rows())
+    for path in exports:
+        loaded = load_export(path)
+        if loaded.samples is None:
+            raise SpikewrightError(f"Export {path} holds no samples.")
+        trace = run(loaded.network, loaded.samples.images[:images])
+        rows += network_rows(loaded.network, trace.outputs)
+    return rows
+
+
 def collect(run: Path, name: str) -> dict[str, Any]:
     """Write ``RUN/results.json`` from what the stages left; return its content."""
     from sim.results import collect as collect_results

@@ -510,6 +510,24 @@ def correlate(
         equal(traffic.moved[0], [(n + 1) * chunks + 1 for n in range(count)], "correlate offers")
 
 
+def popcount(lanes: int = 7, style: str = "counters6") -> None:
+    """Check that matching spikes are counted."""
+    m = Module()
+    a, b, o = Signal(lanes), Signal(lanes), Signal(8)
+    pairs = [(a[k], b[k]) for k in range(lanes)]
+    m.d.comb += o.eq(import_module("hw.popcount").matches(m, pairs, style))
+
+    async def bench(ctx: Any) -> None:
+        for x, y in np.random.default_rng(SEED).integers(0, 1 << lanes, (60, 2)).tolist():
+            ctx.set(a, x)
+            ctx.set(b, y)
+            equal(ctx.get(o), (x & y).bit_count(), f"popcount {style}")
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
 def mix(
     parallel: int = 1,
     visits: int = 3,

@@ -42,6 +42,7 @@ _synapse = _of("synapse", "synapse")
 _window = _of("window", "window")
 _attend = _of("attend", "attention")
 _recall, _correlate = _of("recall", "recall"), _of("correlate", "correlate")
+_popcount = _of("popcount", "popcount")
 _mix, _align = _of("mix", "mix"), _of("align", "align")
 _maximum = _of("maximum", "maximum")
 _join = _of("join", "join")
@@ -316,7 +317,7 @@ FAULTS = [
     ),
     _recall("every token a row of its own", "target.eq(base)", "target.eq(target + 1)"),
     _recall("one query too few", "Loop(station.tokens)", "Loop(station.tokens - 1)"),
-    _correlate("q alone", "matches(pairs)", "matches([(a, a) for a, _ in pairs])"),
+    _correlate("q alone", "matches(m, pairs)", "matches(m, [(a, a) for a, _ in pairs])"),
     _correlate(
         "keys swapped",
         "k[key * pe + lane]",
@@ -329,6 +330,10 @@ FAULTS = [
         stalls="mostly_stalled/flowing",
     ),
     _correlate("every word completes", "station.chunks)\n", "1)\n"),
+    _popcount("carry of three lost", "(a & b) | (a & c) | (b & c)", "(a & b) | (a & c)"),
+    _popcount("carry of the low bits lost", "carry.eq(low[0] & high[0])", "carry.eq(0)"),
+    _popcount("two rows alone", "rows[0] + rows[1]", "rows[0] | rows[1]", 20, "counters3"),
+    _popcount("odd lane lost", "numbers + bits[len(bits) - len(bits) % 2 :]", "numbers", 7, "pairs"),
     _mix("never starts again", "Mux(visit == 0, 0, read", "Mux(0, 0, read"),
     _mix("all chunks in one sum", "read.addr.eq(chunk)", "read.addr.eq(0)"),
     _mix("the first key alone", "entries[lane // size * station.keys + key]",

@@ -49,8 +49,9 @@ def test_links_are_made_once_taken_once_and_in_order():
         assert plan.stations[-1].o == plan.sink
 
 
-def test_word_counts_agree_on_both_sides_of_every_station():
-    for _, plan, _ in plans():
+@pytest.mark.parametrize("widths", ["actual", "format"])
+def test_word_counts_agree_on_both_sides_of_every_station(widths):
+    for _, plan, _ in plans(widths):
         for s in plan.stations:
             here = s.i.words * s.i.lanes
             if s.kind in ("fork", "buffer", "split", "merge"):
@@ -60,6 +61,7 @@ def test_word_counts_agree_on_both_sides_of_every_station():
                 assert {i.lanes for i in s.inputs} == {s.o.lanes}
             elif s.kind == "maximum":
                 assert s.i.words == s.o.words * s.taps
+                assert s.i.type == s.o.type
             elif isinstance(s, Synapse):
                 assert s.i.words == s.o.words * s.synapse_fold
             elif isinstance(s, Window):

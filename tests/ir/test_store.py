@@ -245,6 +245,8 @@ CONV, LIF, POOL = ("layer", "tokenizer.0.conv"), ("layer", "tokenizer.0.lif"), (
         (at("hardware", "more", value=0), "hardware has unknown keys: 'more'."),
         (at("hardware", "steps_per_pass", value=65), "Hardware has steps_per_pass 65"),
         (at("hardware", "folds", "head", value=3), "Fold of layer 'head' must be an object, not int."),
+        (at("hardware", "folds", "block.0.attention", "first", value="x"), "Fold has first 'x'; allowed are kv, qk and nothing."),
+        (at("hardware", "folds", "block.0.attention", "first", value=1), "Fold of layer 'block.0.attention' has first 1; allowed is str."),
         (at("hardware", "folds", "head", "pe", value=-1), "Fold has pe -1; allowed are 1..4096."),
         (at("hardware", "folds", "head", "pe", value=True), "has pe True; allowed is int."),
     ],

@@ -9,8 +9,8 @@ import pytest
 
 from hw.emit import emit
 from ir import golden, image
-from ir.fold import Hardware
-from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, Synapse
+from ir.fold import Fold, Hardware
+from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, ShiftAdd, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.planner import build
@@ -19,6 +19,7 @@ from ir.scheme import Scheme
 from ir.sizing import fit
 from sim.cosimulate import cosimulate
 from sim.shard import Stalls
+from tests.networks import Builder, random_images
 
 
 def tiny() -> Network:
@@ -128,3 +129,27 @@ def test_flipped_image_is_seen_and_equals_the_flipped_network(emitted):
     result = run(emitted, "flipped", checksums=False, **model)
     assert result.mismatches == 0
     assert result.build_seconds < 1  # images are no part of the compiled simulator
+
+
+@pytest.mark.parametrize("first", ["kv", "qk"])
+def test_currents_with_shifts_and_either_order_of_attention(first, tmp_path, builds):
+    """Signed pooling, shifted sums and attention of both orders: every value, every cycle."""
+    b = Builder(np.random.default_rng(8), 2, neurons="default", schemes=("u3",))
+    last = b.unit("stem", b.put(Input("input", (), (1, 4, 4), 15)), 4, 3, 1, 1)
+    x = b.put(MaxPool("pool", (b.synapse("conv", last, 4, 3, 1, 1),), 3, 2, 1))
+    branch = b.synapse("branch", b.lif("pool_lif", x), 4)
+    last = b.put(ShiftAdd("join", (x, branch), np.array([[0, 1, 2, 3], [2, 1, 0, 1]])))
+    last = b.lif("join_lif", last)
+    q, k, v = (b.unit(noun, last, 4) for noun in "qkv")
+    network = b.readout(b.lif("lif", b.put(Attention("attention", (q, k, v), 2))), 3)
+    assert network.edges["pool"].type.signed
+    folds = {"attention": Fold(1, 2, first)}
+    plan = fit(build(network, Hardware(80, 2, folds, widths="format")))
+    emit(network, plan, tmp_path / "verilog", probes=tuple(plan.probes))
+    images = random_images(network, 1, 6)
+    result = cosimulate(
+        tmp_path / "verilog", plan, network, images, build_dir=builds, schedule=schedule(plan, 6)
+    )
+    assert result.mismatches == 0, result.first_difference
+    assert result.cycles_as_predicted, result.cycles.first_difference
+    assert set(result.layers) == set(plan.probes)
