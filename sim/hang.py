@@ -14,7 +14,7 @@ def stuck(
     streams: Mapping[str, tuple[Stream, Link]],
     samples: int,
 ) -> str:
-    """Return a sentence on where words wait, or an empty string if no monitor shows it.
+    """Return a sentence on where words wait.
 
     The last layer, in the order of data, that offers a word in vain stands right before the
     station that is stuck. Where none offers one, words were lost behind the last layer that is
@@ -55,4 +55,4 @@ def stuck(
                 else "after word {1} of sample {0}".format(*divmod(state["moves"] - 1, link.words))
             )
             return f"No layer offers a word; the first that lacks some is {layer}, {last}."
-    return ""
+    return "No layer offers a word; all monitored layers are complete, answers are missing."

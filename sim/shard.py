@@ -195,7 +195,7 @@ class Shard:
             raise SpikewrightError(
                 f"The accelerator hung: no transfer for {self.limit} cycles after cycle {last}, "
                 f"with {finished} of {self.samples} samples finished. "
-                f"{stuck(report['waiting'], streams, self.samples)}".rstrip()
+                f"{stuck(report['waiting'], streams, self.samples)}"
             )
         if finished != self.samples:
             raise self._failed()

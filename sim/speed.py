@@ -314,6 +314,7 @@ def measure(
         "versions": versions(),
     }
 
+
 def markdown(found: dict[str, Any]) -> str:
     """Return what :func:`measure` found as a page with one table."""
     tools = ", ".join(f"{name} {version}" for name, version in found["versions"].items())

@@ -20,7 +20,7 @@ def test_designs_share_the_runtime_and_builds_are_found_by_content(tmp_path):
     first, other, third = (
         TOY,
         TOY.replace("sum1 > sum0", "sum1 >= sum0"),
-        TOY.replace("output [9:0] o__payload;", "output [9:0] o__payload; // another comment"),
+        TOY + "// another comment\n",
     )
     found = []
     for text in (first, other, third):

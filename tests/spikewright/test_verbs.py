@@ -20,6 +20,12 @@ def test_help_shows_an_example(spikewright, verb):
     assert "Example" in done.out
 
 
+def test_help_of_measurements_shows_an_example(spikewright):
+    done = spikewright("bench", "cosim", "--help")
+    assert done.status == 0
+    assert "Example: spikewright bench cosim" in done.out
+
+
 def test_doctor_names_versions_as_json(spikewright):
     done = spikewright("doctor", "--json")
     tools = {entry["tool"]: entry["version"] for entry in json.loads(done.out)["tools"]}
@@ -68,6 +74,9 @@ def test_simulate_compares_every_spike(spikewright, run, tmp_path):
         assert layer["first"]["predicted"] == layer["first"]["measured"], layer["name"]
         assert layer["last"]["predicted"] == layer["last"]["measured"], layer["name"]
     assert found["accuracy"]["rtl"] == found["accuracy"]["golden"]
+    verilog = (tmp_path / "verilog" / "accelerator.v").read_text()
+    assert spikewright("generate", run / "export", "--out", tmp_path / "generated").status == 0
+    assert (tmp_path / "generated" / "accelerator.v").read_text() == verilog
 
 
 @pytest.mark.slow
