@@ -101,9 +101,7 @@ class _Builder:
         self.stations.append(station)
         return station.o
 
-    def _link(
-        self, layer: Layer, *, type: IntType | None = None, order: str | None = None
-    ) -> Link:
+    def _link(self, layer: Layer, *, type: IntType | None = None, order: str | None = None) -> Link:
         """Return the link of a layer's output; with an ``order``, one step per word."""
         edge, lanes = self.network.edges[layer.name], self.lanes[layer.name]
         words = edge.positions * edge.channels // lanes
@@ -217,9 +215,7 @@ class _Builder:
         )
         shape = layer.kernel, layer.stride, layer.padding
         size = source.height, source.width
-        return self._put(
-            Reorder(layer.name, (link,), (out,), *size, *shape, repeats, parts=parts)
-        )
+        return self._put(Reorder(layer.name, (link,), (out,), *size, *shape, repeats, parts=parts))
 
     def _convert(self, link: Link, layer: str, base: str, lanes: int) -> Link:
         common = gcd(link.lanes, lanes)
@@ -255,9 +251,7 @@ class _Builder:
         if isinstance(layer, Attention):
             width = edge.channels // layer.heads
             out = self._link(layer)
-            return self._put(
-                Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width)
-            )
+            return self._put(Attend(layer.name, inputs, (out,), edge.positions, layer.heads, width))
         assert isinstance(layer, Readout)
         return self._readout(layer, inputs[0])
 
@@ -348,9 +342,7 @@ class _Builder:
         groups = edge.channels // self.lanes[layer.name]
         if link.order == "PCT" and link.time == 1:
             unit = SerialNeurons if self._rests(link, edge.steps) else Neurons
-            return unit(
-                layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common
-            )
+            return unit(layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common)
         out = self._link(layer, order=link.order)
         positions = edge.positions
         return Stepwise(
@@ -379,9 +371,9 @@ class _Builder:
             link = self._window(layer, link, single, (1, 1, 0), repeats, "tap")
         bias = _field(_range(layer.bias))
         logits = self.network.edges[layer.name].type
-        products = Synapse(
-            layer.name, (), layer.scheme, layer.weight[:, :, None, None]
-        ).sum_type(total)
+        products = Synapse(layer.name, (), layer.scheme, layer.weight[:, :, None, None]).sum_type(
+            total
+        )
         if self.hardware.widths == "format":
             products = _format_sum(layer.scheme.code_type, total, source.channels)
             logits = products + bias

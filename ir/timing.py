@@ -174,17 +174,13 @@ def _reorder(valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, 
     return [written.ravel()], [read.ravel() + 1]
 
 
-def _tile(
-    station: Tile, valid: np.ndarray, move: np.ndarray, samples: int
-) -> tuple[Times, Times]:
+def _tile(station: Tile, valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, Times]:
     planes, passes = station.planes, station.passes * samples
     visit_from = np.repeat(valid, planes).reshape(passes, -1)
     completes = np.arange(passes) % station.synapse_fold == station.synapse_fold - 1
     room = delayed(move, station.buffer) + 1
     last_planes = visit_from[:, planes - 1 :: planes]
-    last_planes[completes] = np.maximum(
-        last_planes[completes], room.reshape(-1, station.visits)
-    )
+    last_planes[completes] = np.maximum(last_planes[completes], room.reshape(-1, station.visits))
     load = station.tables.load_cycles
     visited = np.empty_like(visit_from)
     loaded: list[int] = []
@@ -220,9 +216,7 @@ def _accumulate(
     return [entered], [emitted + 1]
 
 
-def _attend(
-    station: Attend, valid: Times, move: np.ndarray, samples: int
-) -> tuple[Times, Times]:
+def _attend(station: Attend, valid: Times, move: np.ndarray, samples: int) -> tuple[Times, Times]:
     chunks = station.chunks
     shape = (samples, station.tokens * station.heads * chunks)
     applied_from = np.maximum(np.repeat(valid[0], chunks), delayed(move, 2)).reshape(shape)
@@ -249,9 +243,7 @@ def _window(
     station: Window, valid: np.ndarray, move: np.ndarray, samples: int
 ) -> tuple[Times, Times]:
     pixels = station.height * station.width
-    row, column = np.divmod(
-        np.arange(station.out_height * station.out_width), station.out_width
-    )
+    row, column = np.divmod(np.arange(station.out_height * station.out_width), station.out_width)
     local = (row * station.stride - station.padding) * station.width
     local = local + column * station.stride - station.padding
     frames = np.arange(samples)[:, None] * pixels
