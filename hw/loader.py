@@ -67,9 +67,10 @@ class Loader(wiring.Component):
         tables = self.tables
         group, bits, width = tables.group, tables.scheme.bits, tables.entry_width
         start, fetch = Signal(), Signal()
-        # Stages: ask for a word, select a weight, give it its sign, add it, write.
-        step = [Signal(group, name=f"step{k}", reset_less=True) for k in range(4)]
-        first = Signal(4)
+        # Stages: ask for a word, select a weight, give it its sign, add it, hand it on, write.
+        # Tables lie far apart: what starts a load and what is written has a register of its own.
+        step = [Signal(group, name=f"step{k}", reset_less=True) for k in range(5)]
+        first = Signal(6)
         left = Signal(range(tables.words), reset_less=True)
         last = (1 << group) - 1
         # One-hot registers: write enables that need no decoder.
@@ -81,12 +82,13 @@ class Loader(wiring.Component):
         m.d.sync += [
             first.eq(Cat(start, first)),
             step[0].eq(step[0] + 1),
-            *(step[k].eq(step[k - 1]) for k in range(1, 4)),
-            self.address.eq(step[3] ^ (step[3] >> 1)),
+            *(step[k].eq(step[k - 1]) for k in range(1, 5)),
+            self.address.eq(step[4] ^ (step[4] >> 1)),
         ]
         with m.If(start):
+            m.d.sync += self.loading.eq(1)
+        with m.If(first[0]):
             m.d.sync += [
-                self.loading.eq(1),
                 fetch.eq(1),
                 step[0].eq(0),
                 left.eq(tables.words - 1),
@@ -98,7 +100,7 @@ class Loader(wiring.Component):
             with m.If(Cat(write[-1] for write in writes).any()):
                 m.d.sync += self.loading.eq(0)
         for bank, write in enumerate(writes):
-            with m.If(first[3] & (self.target == bank if self.memories > 1 else 1)):
+            with m.If(first[5] & (self.target == bank if self.memories > 1 else 1)):
                 m.d.sync += write.eq(1)
 
         # The entry of step k differs from its predecessor's by the weight of lane `lane`, which is
@@ -129,7 +131,7 @@ class Loader(wiring.Component):
                     term.eq(weight ^ negative.replicate(len(weight))),
                     carry.eq(negative),
                 ]
-            m.d.comb += self.entries[k * width : (k + 1) * width].eq(entry)
+            m.d.sync += self.entries[k * width : (k + 1) * width].eq(entry)
             entries.append(entry)
             terms.append(resize(term, width))
             carries.append(carry)
@@ -137,7 +139,7 @@ class Loader(wiring.Component):
         for entry, total in zip(entries, sums, strict=True):
             with m.If(self.loading):
                 m.d.sync += entry.eq(total)
-            with m.If(first[3]):
+            with m.If(first[4]):
                 m.d.sync += entry.eq(-tables.lowest)
         return m
 

@@ -46,7 +46,7 @@ class Table(wiring.Component):
     Timing
     ------
     Latency :attr:`ir.tables.Tables.latency` cycles with ``enable``, one word a cycle. Word k is
-    asked for in cycle ``1 + k * 2^group`` of a load (that of ``load`` is 0). With one bank the sums
+    asked for in cycle ``2 + k * 2^group`` of a load (that of ``load`` is 0). With one bank the sums
     of spikes that are read while loading are undefined.
 
     Raises

@@ -22,7 +22,7 @@ _RANGES = {
     "banks": range(1, 3),
     "arity": range(2, 4),
 }
-_WRITE_LATENCY = 4
+_WRITE_LATENCY = 6
 
 ARITY = {"plain": 2, "ecp5": 2, "gowin": 2, "xc7": 3}
 """Operands of one adder of the tree, by fabric; ``plain`` is the reference."""
@@ -66,7 +66,7 @@ class Tables:
     --------
     >>> tables = Tables(Scheme.parse("u4"), pe=8, simd=64, loaders=8, banks=2)
     >>> tables.groups, tables.entry_width, tables.sum_width, tables.latency, tables.load_cycles
-    (16, 6, 10, 5, 260)
+    (16, 6, 10, 5, 262)
     """
 
     scheme: Scheme
@@ -150,7 +150,7 @@ class Tables:
 
     @property
     def load_cycles(self) -> int:
-        """Cycles that loading one bank takes: one per entry of each word, and four stages."""
+        """Cycles that loading one bank takes: one per entry of each word, and six stages."""
         return self.words * (1 << self.group) + _WRITE_LATENCY
 
     @property

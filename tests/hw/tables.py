@@ -48,8 +48,8 @@ class Model:
     @property
     def asks(self) -> bool:
         steps = 1 << self.tables.group
-        word, rest = divmod(self.cycle - 1, steps)
-        return bool(self.left) and rest == 0 and word < self.tables.words
+        word, rest = divmod(self.cycle - 2, steps)
+        return bool(self.left) and rest == 0 and 0 <= word < self.tables.words
 
     def readable(self) -> list[int]:
         """Banks that may be read now."""
@@ -126,7 +126,7 @@ def table(
                 raise AssertionError(f"loading differs in cycle {model.cycle} of a load")
             if ctx.get(dut.code_enable) != model.asks:
                 raise AssertionError(f"code_enable differs in cycle {model.cycle} of a load")
-            asked = (model.cycle - 1) >> group if model.asks else None
+            asked = (model.cycle - 2) >> group if model.asks else None
             wanted = model.pipeline[-1]
             found = fields(ctx.get(dut.sums), tables.sum_width, pe)
             if wanted is not None:

