@@ -71,7 +71,8 @@ class Costs:
         LUTs that one unit of LUT RAM takes.
     models : mapping of model name to Model
     checks : tuple of dict
-        Accelerators that nothing was fitted to: ``name``, ``measured`` and ``predicted`` LUTs.
+        Whole accelerators, each predicted from coefficients that were fitted without it: ``name``,
+        ``measured`` and ``predicted`` LUTs, and those ``left_out`` as nothing like them was fitted.
     """
 
     accounting: str
@@ -115,7 +116,7 @@ def load(path: Path = PATH) -> Characterisation:
     entry = parse_json(read_text(path, 1 << 22), what)
     keys = ("format", "version", "date", "command", "tools", "fabrics", "lanes")
     _keys(what, entry, keys)
-    if entry["format"] != FORMAT or entry["version"] != VERSION:
+    if entry["format"] != FORMAT or entry["version"] is True or entry["version"] != VERSION:
         raise SpikewrightError(
             f"{what} is {entry['format']!r:.40} version {entry['version']!r:.10}; allowed is "
             f"{FORMAT} version {VERSION}."
@@ -143,9 +144,9 @@ def _costs(what: str, entry: Any) -> Costs:
     }
     checks = _list(f"{what} checks", entry["checks"])
     for check in checks:
-        _keys(f"{what} a check", check, ("name", "measured", "predicted"))
+        _keys(f"{what} a check", check, ("name", "measured", "predicted", "left_out"))
         _text(f"{what} a check's name", check["name"])
-        for key in ("measured", "predicted"):
+        for key in ("measured", "predicted", "left_out"):
             _number(f"{what} a check's {key}", check[key])
     factor = _number(f"{what} lut_per_lut_ram", entry["lut_per_lut_ram"])
     return Costs(entry["accounting"], factor, models, tuple(checks))

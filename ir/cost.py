@@ -53,7 +53,8 @@ def usage(found: Features, costs: Costs) -> Usage:
     SpikewrightError
         If no such station was measured.
     """
-    model = costs.models.get(found.model)
+    # Constant weights cost less than those of a memory; how much less may not have been measured.
+    model = costs.models.get(found.model) or costs.models.get(found.model.removesuffix("_constant"))
     if model is None:
         raise SpikewrightError(
             f"Cost of {found.model} was not measured; known are {', '.join(costs.models)}."

@@ -20,7 +20,7 @@ import numpy as np
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from hw.adder import ARITY, SOURCES
+from hw.adder import SOURCES
 from hw.constant import Constant
 from hw.emit import PASSES
 from hw.emit import yosys as convert
@@ -30,7 +30,7 @@ from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from ir.strict import dump_json, write_text
-from ir.tables import Tables
+from ir.tables import ARITY, Tables
 from sim.carry import trim
 from sim.yosys import run, version, yosys
 
