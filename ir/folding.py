@@ -36,9 +36,7 @@ def cycles(layer: Layer, fold: Fold, network: Network) -> int:
         return tile_cycles(layer, fold, network)
     if isinstance(layer, Synapse):
         per_position = (out.channels // fold.pe) * (layer.fan_in // fold.simd)
-        return max(
-            out.positions * per_position, source.positions * source.channels // fold.simd
-        )
+        return max(out.positions * per_position, source.positions * source.channels // fold.simd)
     if isinstance(layer, Attention):
         rows = out.positions if fold.first == "qk" else out.channels // layer.heads
         return out.positions * (out.channels // fold.pe) * (rows // fold.simd)

@@ -222,9 +222,7 @@ def _rows(network: Network, station: Station) -> np.ndarray:
     return folded
 
 
-def _unfold(
-    rows: np.ndarray, station: SynapseStation | Tile, shape: tuple[int, ...]
-) -> np.ndarray:
+def _unfold(rows: np.ndarray, station: SynapseStation | Tile, shape: tuple[int, ...]) -> np.ndarray:
     pe, simd = station.pe, station.simd
     if isinstance(station, Tile):
         order = station.tables.order().reshape(-1)

@@ -146,9 +146,7 @@ class Synapse(Layer):
                 f"takes {self.weight.shape[1]} channels but its input has {source.channels}"
             )
         height, width = map_size(self, source, self.kernel, self.stride, self.padding)
-        return Edge(
-            self.weight.shape[0], height, width, source.steps, self.sum_type(source.type)
-        )
+        return Edge(self.weight.shape[0], height, width, source.steps, self.sum_type(source.type))
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,9 +328,7 @@ KINDS: dict[str, type[Layer]] = {
 }
 
 
-def map_size(
-    layer: Layer, source: Edge, kernel: int, stride: int, padding: int
-) -> tuple[int, int]:
+def map_size(layer: Layer, source: Edge, kernel: int, stride: int, padding: int) -> tuple[int, int]:
     """Return (height, width) of a sliding-window output.
 
     Raises

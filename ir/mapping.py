@@ -48,6 +48,10 @@ class Mapped:
     selected_bits: int = 0
 
 
+NOWHERE = Mapped()
+"""No memory."""
+
+
 def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) -> Mapped:
     """Return where a memory with one port to read (and one to write, unless ``rom``) goes.
 
@@ -59,7 +63,7 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     Mapped(block_ram=0, lut_ram=4, logic_bits=0, selected_bits=0)
     """
     if not depth or not width:
-        return Mapped()
+        return NOWHERE
     bits = depth * width
     found: list[tuple[float, Mapped]] = [(bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits))]
     if synchronous:

@@ -162,4 +162,3 @@ def schedule(plan: Plan, samples: int = SAMPLES) -> Schedule:
     if not solver.solve():
         raise SpikewrightError("Plan would deadlock: a buffer or window is too small.")
     return solver.schedule()
-

@@ -189,17 +189,13 @@ def _reorder(valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, 
     return [written.ravel()], [read.ravel() + 1]
 
 
-def _tile(
-    station: Tile, valid: np.ndarray, move: np.ndarray, samples: int
-) -> tuple[Times, Times]:
+def _tile(station: Tile, valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, Times]:
     planes, passes = station.planes, station.passes * samples
     visit_from = np.repeat(valid, planes).reshape(passes, -1)
     completes = np.arange(passes) % station.synapse_fold == station.synapse_fold - 1
     room = delayed(move, station.buffer) + 1
     last_planes = visit_from[:, planes - 1 :: planes]
-    last_planes[completes] = np.maximum(
-        last_planes[completes], room.reshape(-1, station.visits)
-    )
+    last_planes[completes] = np.maximum(last_planes[completes], room.reshape(-1, station.visits))
     load = station.tables.load_cycles
     visited = np.empty_like(visit_from)
     loaded: list[int] = []
@@ -236,8 +232,8 @@ def _accumulate(
 
 
 def _mix(station: Mix, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
-    blocked = np.full((len(valid) // (station.visits * station.chunks), station.visits,
-                       station.chunks), NEVER)
+    runs = len(valid) // (station.visits * station.chunks)
+    blocked = np.full((runs, station.visits, station.chunks), NEVER)
     blocked[:, -1] = delayed(move, 1).reshape(-1, station.chunks)
     entered = ramp(np.maximum(valid, delayed(blocked.ravel(), 1)))
     added = ramp(np.maximum(entered + 1, blocked.ravel()))
@@ -290,9 +286,7 @@ def _window(
     station: Window, valid: np.ndarray, move: np.ndarray, samples: int
 ) -> tuple[Times, Times]:
     pixels = station.height * station.width
-    row, column = np.divmod(
-        np.arange(station.out_height * station.out_width), station.out_width
-    )
+    row, column = np.divmod(np.arange(station.out_height * station.out_width), station.out_width)
     local = (row * station.stride - station.padding) * station.width
     local = local + column * station.stride - station.padding
     frames = np.arange(samples)[:, None] * pixels

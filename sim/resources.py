@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ir.strict import dump_json, write_text
-from sim.fabrics import FABRICS, Fabric, Usage
+from ir.usage import Usage
+from sim.fabrics import FABRICS, Fabric
 from sim.testbench import TOP
 from sim.yosys import Design, version, yosys
 

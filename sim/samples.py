@@ -10,14 +10,19 @@ from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout,
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
+from ir.tables import ARITY
 
 SCHEMES = ("u2", "u3", "u4", "u5", "u6", "u8", "pot2", "pot3", "pot4")
 _MOST_LANES = 32  # of one engine
+_TABLES = 0.25  # share of layers built of tables
 
 
-def sample(seed: int) -> tuple[Network, Hardware]:
-    """Return a spiking transformer of random shape, formats and folds; the same for one seed."""
-    return _Sample(np.random.default_rng(seed)).build(seed)
+def sample(seed: int, fabric: str) -> tuple[Network, Hardware]:
+    """Return a spiking transformer of random shape, formats and folds; the same for one seed.
+
+    Some layers are built of tables where the fabric has LUT RAM, all else does not depend on it.
+    """
+    return _Sample(np.random.default_rng(seed)).build(seed, fabric)
 
 
 class _Sample:
@@ -27,13 +32,15 @@ class _Sample:
         self.layers: list[Layer] = []
         self.edges: dict[str, Edge] = {}
 
-    def build(self, seed: int) -> tuple[Network, Hardware]:
+    def build(self, seed: int, fabric: str) -> tuple[Network, Hardware]:
         rng = self.rng
         width = int(rng.choice([4, 6, 8]))
         shape = (int(rng.integers(1, 3)), int(rng.integers(4, 9)), int(rng.integers(4, 9)))
         last = self._put(Input("input", (), shape, int(rng.choice([1, 3, 15, 255]))))
         last = self._cell("stem", last, width, 3, 1, 1)
-        last = self._put(MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1))))
+        last = self._put(
+            MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1)))
+        )
         branch = self._cell("position", last, width, 3, 1, 1)
         last = self._put(Add("position.add", (last, branch)))
         q, k, v = (self._cell(f"block.{n}", last, width, 1) for n in "qkv")
@@ -48,13 +55,17 @@ class _Sample:
         bias = rng.integers(-99, 100, classes)
         self._put(Readout("head", (last,), scheme, weight, bias))
         network = Network(self.steps, tuple(self.layers), {"name": f"sample-{seed}", "high": 1})
-        folds = {
-            layer.name: self._fold(layer, network)
-            for layer in network.layers
-            if dimensions(layer, network) is not None
-        }
+        folds = {}
+        for layer in network.layers:
+            if dimensions(layer, network) is not None:
+                fold, table = self._fold(layer, network), rng.random() < _TABLES
+                if table and isinstance(layer, Synapse) and fabric in ARITY:
+                    loaders = int(rng.choice([1, 2, fold.pe]))
+                    fold = Fold(fold.pe, fold.simd, "table", min(loaders, fold.pe))
+                folds[layer.name] = fold
         widths = "actual" if rng.random() < 0.5 else "format"
-        return network, Hardware(1 << 20, self.steps, folds, widths)
+        built_for = fabric if fabric in ARITY else "plain"
+        return network, Hardware(1 << 20, self.steps, folds, widths, built_for)
 
     def _put(self, layer: Layer) -> str:
         self.layers.append(layer)
@@ -79,7 +90,10 @@ class _Sample:
         rng, edge = self.rng, self.edges[source]
         neuron = Neuron()
         if rng.random() < 0.25:
-            charge, reset = str(rng.choice(["shift", "none"])), str(rng.choice(["zero", "subtract"]))
+            charge, reset = (
+                str(rng.choice(["shift", "none"])),
+                str(rng.choice(["zero", "subtract"])),
+            )
             neuron = Neuron(charge=charge, reset=reset, membrane_bits=16)
         reach = max(1.0, (edge.type.high - edge.type.low) / 4) * (1 << neuron.frac_bits)
         reach = min(reach, neuron.membrane.high / 2)

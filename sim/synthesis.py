@@ -66,5 +66,5 @@ def synthesize(
     if seeds:
         trials = range(1, seeds + 1)
         placed = place(verilog_dir, board, build_dir, trials, jobs=jobs, progress=progress)
-        fmax = summary(placed)
+        fmax = summary(placed, board)
     return {"resources": resources, "fmax_mhz": fmax}

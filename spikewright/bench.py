@@ -15,6 +15,10 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Fabrics = Annotated[
+    list[str] | None,
+    typer.Option("--fabric", help="ecp5,ice40,gowin,xc7; repeatable, all without it."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Markdown file to write.")]
 
 
@@ -104,3 +108,23 @@ def skip(
     for row in rows:
         table.add_row(*map(str, row.values()))
     out.print(table)
+
+
+@app.command(epilog="Example: spikewright bench lanes --fabric ecp5,xc7 --json")
+def lanes(
+    fabric: Fabrics = None,
+    place: Annotated[bool, typer.Option("--place", help="Place ECP5 cores for Fmax.")] = False,
+    seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
+    jobs: Annotated[int, typer.Option(help="Measurements side by side.", min=1, max=64)] = 2,
+    out: Annotated[Path, typer.Option(help="Markdown page.")] = Path("benchmarks/lanes.md"),
+    json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Count LUTs per lane of every synapse kind, weight format and fabric."""
+    from spikewright import stages
+    from spikewright.screen import listed, print_rows, progress
+
+    with progress() as tell:
+        found = stages.bench_lanes(
+            listed(fabric), out, seeds=seeds if place else 0, jobs=jobs, tell=tell
+        )
+    print_rows(found, json)

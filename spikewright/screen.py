@@ -67,6 +67,18 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
             out.print(f"{key}: {value}", highlight=False, soft_wrap=True)
 
 
+def print_rows(found: Mapping[str, Any], as_json: bool) -> None:
+    """Print a benchmark: as JSON for a script, else ``rows`` as a table."""
+    if as_json:
+        print(json.dumps(found, indent=1, sort_keys=True))
+        return
+    rows = found["rows"]
+    table = Table(*(rows[0] if rows else ()))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
 def listed(items: Sequence[str] | None) -> list[str]:
     """Return the words of a repeatable option that also takes lists with commas.
 

@@ -205,6 +205,75 @@ def measure_skip(exports: Sequence[Path], images: int = 64) -> list[dict[str, An
     return rows
 
 
+def bench_lanes(
+    fabrics: Sequence[str], out: Path, *, seeds: int = 0, jobs: int = 2, tell: Tell | None = None
+) -> dict[str, Any]:
+    """Measure LUTs per lane and write the page; return the rows."""
+    from ir.strict import write_text
+    from sim.fabrics import FABRICS
+    from sim.lane_table import page, rows
+
+    chosen = list(fabrics) or list(FABRICS)
+    found = rows(
+        chosen, cache() / "netlists", place_seeds=range(1, seeds + 1), jobs=jobs, progress=tell
+    )
+    command = f"spikewright bench lanes --fabric {','.join(chosen)}"
+    write_text(out, page(found, command + (f" --place --seeds {seeds}" if seeds else "")))
+    return {"rows": found}
+
+
+def characterise(
+    fabrics: Sequence[str],
+    out: Path,
+    *,
+    seeds: int = 0,
+    networks: int | None = None,
+    with_lanes: bool = True,
+    jobs: int = 2,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Measure what engines cost and write the data file; return how far predictions are off."""
+    from datetime import UTC, datetime
+
+    from ir.characterisation import load
+    from ir.strict import dump_json, write_text
+    from sim.characterise import NETWORKS
+    from sim.characterise import characterise as run_characterisation
+    from sim.fabrics import FABRICS
+    from sim.lane_table import rows
+
+    chosen = list(fabrics) or list(FABRICS)
+    command = f"spikewright characterise --fabric {','.join(chosen)}"
+    netlists = cache() / "netlists"
+    places = range(1, seeds + 1)
+    lanes = []
+    if with_lanes:
+        lanes = rows(chosen, netlists, place_seeds=places, jobs=jobs, progress=tell)
+    found = run_characterisation(
+        chosen,
+        netlists,
+        date=datetime.now(UTC).date().isoformat(),
+        command=command
+        + (f" --place-seeds {seeds}" if seeds else "")
+        + (f" --networks {networks}" if networks else "")
+        + ("" if with_lanes else " --no-lanes"),
+        lanes=lanes,
+        networks=networks or NETWORKS,
+        jobs=jobs,
+        progress=tell,
+    )
+    write_text(out, dump_json(found))
+    load(out)
+    return {
+        "characterisation": str(out),
+        "rows": [
+            {"fabric": name, **check, "error": round(check["predicted"] / check["measured"] - 1, 4)}
+            for name, costs in found["fabrics"].items()
+            for check in costs["checks"]
+        ],
+    }
+
+
 def collect(run: Path, name: str) -> dict[str, Any]:
     """Write ``RUN/results.json`` from what the stages left; return its content."""
     from sim.results import collect as collect_results

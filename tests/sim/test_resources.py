@@ -8,7 +8,8 @@ import pytest
 
 import boards
 from ir.errors import SpikewrightError
-from sim.fabrics import FABRICS, Usage, fabric, of_board
+from ir.usage import Usage
+from sim.fabrics import FABRICS, fabric, of_board
 from sim.resources import count
 from sim.yosys import Design
 

@@ -64,6 +64,20 @@ def test_placed(toy, tmp_path):
     assert json.dumps(again) == json.dumps(found)
 
 
+@pytest.mark.parametrize(
+    "name", ["icebreaker", pytest.param("ice40-hx8k-b-evn", marks=pytest.mark.slow)]
+)
+def test_placed_on_ice40(toy, tmp_path, name):
+    fmax = synthesize(toy, boards.load(name), tmp_path / "build", seeds=2)["fmax_mhz"]
+    assert 10 < fmax["low"] <= fmax["median"] <= fmax["high"] < 1000
+    assert all(trial["used"]["ICESTORM_LC"] > 60 for trial in fmax["seeds"])
+
+
+def test_what_cannot_be_placed(toy, tmp_path):
+    with pytest.raises(SpikewrightError, match=r"^Board arty-a7-35t has part XC7A35T; placing allows LFE5U-25F, "):
+        synthesize(toy, boards.load("arty-a7-35t"), tmp_path / "build", seeds=1)
+
+
 def test_seeds(toy, tmp_path):
     with pytest.raises(SpikewrightError, match=r"Seeds are -1; allowed are 0\.\.64\."):
         synthesize(toy, BOARD, tmp_path, seeds=-1)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ir.errors import SpikewrightError
+from ir.features import features, tree
+from ir.planner import build
+from ir.sizing import fit
+from sim.samples import sample
+from tests.networks import random_hardware, random_network
+
+
+def test_tree_is_that_of_the_hardware():
+    for count in range(1, 20):
+        widths, bits = [3] * count, 0
+        while len(widths) > 1:
+            pairs = [max(a, b) + 1 for a, b in zip(widths[::2], widths[1::2], strict=False)]
+            bits += sum(pairs)
+            widths = pairs + widths[len(widths) - len(widths) % 2 :]
+        found = tree(count, 3)
+        assert found[1:] == (count - 1, widths[0])
+        assert abs(found[0] - bits) <= count  # an odd operand waits, here one bit wider than there
+
+
+@pytest.mark.parametrize("fabric", ["ecp5", "ice40", "gowin", "xc7"])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_station_has_features(fabric, seed):
+    network = random_network(seed)
+    for plan in (build(network, random_hardware(network, seed)), build(*sample(seed, fabric))):
+        for station in plan.stations:
+            found = features(station, fabric)
+            values = [*found.logic.values(), found.registers, found.multipliers]
+            assert all(np.isfinite(value) and value >= 0 for value in values), station
+            assert any(found.logic.values())
+
+
+def test_a_wire_takes_nothing_and_the_unknown_is_refused():
+    network = random_network(1, residual=True)
+    plan = fit(build(network, random_hardware(network, 1)))
+    wires = [s for s in plan.stations if s.kind == "buffer" and s.depth == 0]
+    assert [features(station, "ecp5") for station in wires] == [None] * len(wires)
+
+    class Odd:
+        kind, name = "odd", "x"
+
+    with pytest.raises(SpikewrightError, match=r"^Station x is a odd; costs are known of fork, "):
+        features(Odd(), "ecp5")
