@@ -47,7 +47,7 @@ LUTS = {
     "gowin": {**{f"LUT{k}": 1 for k in range(1, 5)}, "ALU": 1, "RAM16SDP4": 4, "RAM16SDP2": 2},
     "xc7": {
         **{f"LUT{k}": 1 for k in range(1, 7)},
-        **{"LUT6_2": 1, "INV": 0, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
+        **{"LUT6_2": 1, "INV": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
         **{"SRL16E": 1, "SRLC32E": 1},
     },
 }
