@@ -251,6 +251,33 @@ def accumulators(fabric: str, width: int = 6, count: int = 9) -> None:
     simulate(dut, bench)
 
 
+def constant(
+    scheme: str, pe: int = 3, simd: int = 9, fabric: str = "plain", group: int | None = None
+) -> None:
+    """Check constant tables under random stalls."""
+    rng = np.random.default_rng(SEED)
+    weights = rng.choice(Scheme.parse(scheme).levels, (pe, simd))
+    dut = import_module("hw.constant").Constant(weights, fabric, group)
+    spikes = rng.integers(0, 2, (60, simd))
+    spikes[1] = 1
+    wanted = (spikes @ weights.T - dut.offsets).tolist()
+
+    async def bench(ctx: Any) -> None:
+        pipeline: list[list[int] | None] = [None] * dut.latency
+        for word, sums in zip(spikes, wanted, strict=True):
+            enable = rng.random() < 0.7
+            ctx.set(dut.spikes, bits(word, 1))
+            ctx.set(dut.enable, enable)
+            found = fields(ctx.get(dut.sums), dut.sum_width, pe)
+            if pipeline[-1] is not None and found != pipeline[-1]:
+                raise AssertionError(f"constant {scheme}: got {found}, expected {pipeline[-1]}")
+            if enable:
+                pipeline = [sums, *pipeline[:-1]]
+            await ctx.tick()
+
+    simulate(dut, bench)
+
+
 def simulate(dut: Any, bench: Any) -> None:
     """Run a bench, with a clock domain even where ``dut`` has none."""
     m = Module()
