@@ -117,9 +117,6 @@ endmodule
 SOURCES = {CHAIN_NAME: CHAIN_SOURCE, TERNARY_NAME: TERNARY_SOURCE}
 """Verilog modules that trees instantiate: behaviour for simulation, cells for synthesis."""
 
-ARITY = {"plain": 2, "ecp5": 2, "gowin": 2, "xc7": 3}
-"""Operands of one adder, by fabric; ``plain`` is the reference."""
-
 
 @dataclass(frozen=True)
 class Number:
@@ -172,7 +169,7 @@ def tree(
     rows : sequence of sequence of Number
         Equally many numbers per row.
     fabric : str
-        Key of :data:`ARITY`.
+        ``ecp5`` and ``xc7`` have adders of their own; any other name means ``+``.
     arity : int
         Operands of one adder, 2 or 3.
     enable : Value

@@ -7,7 +7,8 @@ from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.adder import ARITY, Number, tree
+from hw.adder import Number, tree
+from ir.tables import ARITY
 
 GROUP = {"plain": 4, "ecp5": 4, "ice40": 4, "gowin": 4, "xc7": 6}
 """Spikes of one table, by fabric: the inputs of a look-up table."""

@@ -6,10 +6,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.adder import ARITY, Number, tree
+from hw.adder import Number, tree
 from hw.loader import Loader
 from ir.errors import SpikewrightError
-from ir.tables import Tables
+from ir.tables import ARITY, Tables
 
 
 class Table(wiring.Component):

@@ -20,7 +20,7 @@ import numpy as np
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from hw.adder import ARITY, SOURCES
+from hw.adder import SOURCES
 from hw.constant import Constant
 from hw.emit import PASSES
 from hw.emit import yosys as convert
@@ -30,7 +30,7 @@ from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from ir.strict import dump_json, write_text
-from ir.tables import Tables
+from ir.tables import ARITY, Tables
 from sim.carry import trim
 from sim.yosys import run, version, yosys
 
@@ -320,9 +320,17 @@ def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:
         if sum(owners.values()) != used:
             raise SpikewrightError(f"nextpnr reports {used} TRELLIS_COMB, not {dict(owners)}.")
         speed = min(entry["achieved"] for entry in report["fmax"].values())
-        write_text(kept, dump_json({"fmax_mhz": round(speed, 1), **owners}))
+        entry = {"fmax_mhz": round(speed, 1), "critical": _critical(report), **owners}
+        write_text(kept, dump_json(entry))
     found: dict[str, Any] = json.loads(kept.read_text())
     return found
+
+
+def _critical(report: dict[str, Any]) -> list[str]:
+    """Return the cells of the slowest path between registers."""
+    paths = [path["path"] for path in report["critical_paths"] if path["from"] == path["to"]]
+    slowest = max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
+    return [step["to"]["cell"] for step in slowest if step["type"] == "routing"]
 
 
 def _owners(names: Iterable[str]) -> Counter[str]:

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from ir.scheme import Scheme
-from ir.tables import Tables
+from ir.tables import ARITY, Tables
 
 SEED = 11
 LOADS = 3
@@ -94,7 +94,7 @@ def table(
 ) -> None:
     """Check a table core in every cycle under random stalls, loads and changes of the bank."""
     module = import_module("hw.table")
-    arity = import_module("hw.adder").ARITY[fabric]
+    arity = ARITY[fabric]
     tables = Tables(Scheme.parse(scheme), pe, simd, group, loaders, banks, arity)
     dut = module.Table(tables, fabric)
     rng = np.random.default_rng(SEED)
@@ -170,7 +170,7 @@ class Adders(wiring.Component):
             m,
             rows,
             fabric=self.fabric,
-            arity=adder.ARITY[self.fabric],
+            arity=ARITY[self.fabric],
             enable=self.enable,
             platform=platform,
             register=self.register,
@@ -185,9 +185,7 @@ def adders(highs: Sequence[Sequence[int]], fabric: str, count: int = 60) -> None
     rng = np.random.default_rng(SEED)
     top = np.array([high for row in highs for high in row])
     cases = [top, 0 * top, *rng.integers(0, top + 1, (count, len(top)))]
-    levels = Tables(
-        Scheme.parse("u2"), 1, len(highs[0]), 1, arity=import_module("hw.adder").ARITY[fabric]
-    ).levels
+    levels = Tables(Scheme.parse("u2"), 1, len(highs[0]), 1, arity=ARITY[fabric]).levels
     ends = np.cumsum([len(row) for row in highs])[:-1]
 
     for register in (False, True):
