@@ -169,7 +169,7 @@ def tree(
     rows : sequence of sequence of Number
         Equally many numbers per row.
     fabric : str
-        Key of :data:`ir.tables.ARITY`.
+        ``ecp5`` and ``xc7`` have adders of their own; any other name means ``+``.
     arity : int
         Operands of one adder, 2 or 3.
     enable : Value

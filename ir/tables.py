@@ -14,6 +14,9 @@ from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from ir.types import IntType
 
+ARITY = {"plain": 2, "ecp5": 2, "gowin": 2, "xc7": 3}
+"""Operands of one adder, by fabric with LUT RAM; ``plain`` is the reference."""
+
 _RANGES = {
     "pe": range(1, 1 << 16),
     "simd": range(1, 1 << 16),
@@ -55,7 +58,7 @@ class Tables:
     banks : int
         1, or 2 to load one while the other is read.
     arity : int
-        Operands of one adder of the tree, 2 or 3.
+        Operands of one adder of the tree, 2 or 3; see :data:`ARITY`.
 
     Raises
     ------

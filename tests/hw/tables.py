@@ -185,9 +185,7 @@ def adders(highs: Sequence[Sequence[int]], fabric: str, count: int = 60) -> None
     rng = np.random.default_rng(SEED)
     top = np.array([high for row in highs for high in row])
     cases = [top, 0 * top, *rng.integers(0, top + 1, (count, len(top)))]
-    levels = Tables(
-        Scheme.parse("u2"), 1, len(highs[0]), 1, arity=ARITY[fabric]
-    ).levels
+    levels = Tables(Scheme.parse("u2"), 1, len(highs[0]), 1, arity=ARITY[fabric]).levels
     ends = np.cumsum([len(row) for row in highs])[:-1]
 
     for register in (False, True):
@@ -247,6 +245,33 @@ def accumulators(fabric: str, width: int = 6, count: int = 9) -> None:
             wanted = ((a + b + c) & mask).tolist()
             if found != wanted:
                 raise AssertionError(f"accumulators: got {found}, expected {wanted}")
+
+    simulate(dut, bench)
+
+
+def constant(
+    scheme: str, pe: int = 3, simd: int = 9, fabric: str = "plain", group: int | None = None
+) -> None:
+    """Check constant tables under random stalls."""
+    rng = np.random.default_rng(SEED)
+    weights = rng.choice(Scheme.parse(scheme).levels, (pe, simd))
+    dut = import_module("hw.constant").Constant(weights, fabric, group)
+    spikes = rng.integers(0, 2, (60, simd))
+    spikes[1] = 1
+    wanted = (spikes @ weights.T - dut.offsets).tolist()
+
+    async def bench(ctx: Any) -> None:
+        pipeline: list[list[int] | None] = [None] * dut.latency
+        for word, sums in zip(spikes, wanted, strict=True):
+            enable = rng.random() < 0.7
+            ctx.set(dut.spikes, bits(word, 1))
+            ctx.set(dut.enable, enable)
+            found = fields(ctx.get(dut.sums), dut.sum_width, pe)
+            if pipeline[-1] is not None and found != pipeline[-1]:
+                raise AssertionError(f"constant {scheme}: got {found}, expected {pipeline[-1]}")
+            if enable:
+                pipeline = [sums, *pipeline[:-1]]
+            await ctx.tick()
 
     simulate(dut, bench)
 

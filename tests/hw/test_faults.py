@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hw import checks, tiles
+from tests.hw import checks, tables, tiles
 from tests.hw.fault import Fault
 from tests.hw.faults import FAULTS
 
@@ -46,8 +46,11 @@ def _ours(name: str) -> bool:
 
 
 def perform(fault: Fault) -> None:
-    module = checks if hasattr(checks, fault.check) else tiles
-    getattr(module, fault.check)(*fault.arguments, **fault.options)
+    for module in (checks, tables, tiles):
+        if check := getattr(module, fault.check, None):
+            check(*fault.arguments, **fault.options)
+            return
+    raise LookupError(f"{fault.name}: no check {fault.check}")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -67,6 +70,7 @@ def test_each_engine_has_three() -> None:
     for fault in FAULTS:
         counted[fault.file] = counted.get(fault.file, 0) + 1
     engines = "pe synapse neuron serial window attention recall correlate mix popcount maximum "
-    engines += "join align accumulate classify stream memory corner reorder tile stepwise"
+    engines += "join align accumulate classify stream memory corner reorder tile stepwise "
+    engines += "table loader adder constant"
     assert all(counted.get(engine, 0) >= 3 for engine in engines.split()), counted
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
