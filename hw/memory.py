@@ -9,13 +9,15 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from ir.mapping import ROM_BLOCK_BITS
+
 VERILOG = "verilog"
 """Platform with which memories become instances of ``spikewright_rom``."""
 
 ROM_NAME = "spikewright_rom"
 ROM_SOURCE = """\
-// Read-only memory whose content is loaded from IMAGE, a $readmemh text. From 1024 bits on it is
-// asked to lie in block RAM: as logic it would cost more than the rest of its engine.
+// Read-only memory whose content is loaded from IMAGE, a $readmemh text. From BLOCK_BITS bits on it
+// asks for block RAM, as logic would cost more than the rest of its engine.
 module spikewright_rom #(
   parameter WIDTH = 1,
   parameter DEPTH = 1,
@@ -27,7 +29,7 @@ module spikewright_rom #(
   output reg [WIDTH - 1:0] data
 );
   generate
-    if (WIDTH * DEPTH >= 1024) begin : block
+    if (WIDTH * DEPTH >= BLOCK_BITS) begin : block
       (* ram_style = "block" *)
       reg [WIDTH - 1:0] words [0:DEPTH - 1];
       if (IMAGE != "") begin : load
@@ -45,7 +47,7 @@ module spikewright_rom #(
     end
   endgenerate
 endmodule
-"""
+""".replace("BLOCK_BITS", str(ROM_BLOCK_BITS))
 
 
 class Memory(wiring.Component):

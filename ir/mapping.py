@@ -25,6 +25,8 @@ _SMALL = {"ecp5": ((4, 16, 1),), "gowin": ((4, 16, 1),), "xc7": ((6, 32, 4), (3,
 """LUT RAM shapes: width, depth, and how much ``lut_ram`` one takes."""
 _SMALL_COST = {"ecp5": 4, "gowin": 4, "xc7": 8}
 _ROM_BIT = 1 / 16
+ROM_BLOCK_BITS = 1024
+"""Size [bit] from which on a read-only memory asks for block RAM."""
 _MULTIPLEXER = 0.5
 
 
@@ -59,13 +61,17 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     --------
     >>> place("ecp5", 512, 36, rom=True, synchronous=True)
     Mapped(block_ram=1, lut_ram=0, logic_bits=0, selected_bits=0)
+    >>> place("ecp5", 128, 8, rom=True, synchronous=True).block_ram
+    1
     >>> place("xc7", 20, 5, rom=False, synchronous=False)
     Mapped(block_ram=0, lut_ram=4, logic_bits=0, selected_bits=0)
     """
     if not depth or not width:
         return NOWHERE
     bits = depth * width
-    found: list[tuple[float, Mapped]] = [(bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits))]
+    found: list[tuple[float, Mapped]] = []
+    if not (rom and synchronous and bits >= ROM_BLOCK_BITS):
+        found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits)))
     if synchronous:
         blocks = min(-(-width // w) * -(-depth // d) for w, d in _BLOCKS[fabric].items())
         found.append((blocks * _BLOCK_COST[fabric], Mapped(blocks)))

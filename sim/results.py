@@ -6,11 +6,13 @@ The files of the stages are ``train/metrics.json``, ``cosim/cosim.json`` and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ir.golden import Trace
 from ir.layers import LIF
 from ir.network import Network
 from ir.plan import Plan
@@ -22,13 +24,24 @@ from sim.cosimulate import Result
 LIMIT = 1 << 26  # [byte]; a result lists every logit
 
 
-def firing_rates(network: Network, outputs: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return the mean of every LIF layer's spikes, int (count, T, positions, channels)."""
-    return {
-        layer.name: float(outputs[layer.name].mean())
-        for layer in network.layers
-        if isinstance(layer, LIF)
-    }
+def firing_rates(network: Network, batches: Iterable[Trace]) -> tuple[dict[str, float], np.ndarray]:
+    """Return (mean of every LIF layer's spikes, labels int64 (count,)).
+
+    Parameters
+    ----------
+    network : Network
+    batches : iterable of ir.golden.Trace
+        Taken one by one, so that not all have to fit into memory.
+    """
+    names = [layer.name for layer in network.layers if isinstance(layer, LIF)]
+    fired, places = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    labels = []
+    for trace in batches:
+        labels.append(trace.labels)
+        for name in names:
+            fired[name] += int(trace.outputs[name].sum())
+            places[name] += trace.outputs[name].size
+    return {name: fired[name] / places[name] for name in names}, np.concatenate(labels)
 
 
 def cosimulation(

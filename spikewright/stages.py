@@ -131,9 +131,8 @@ def simulate(
     if stall_images:
         pauses = Stalls(seed=seed)
         stalled = cosimulate(*run, pixels[:stall_images], shards=1, stalls=pauses, **common)
-    trace = golden.run(export.network, pixels)
-    rates = firing_rates(export.network, trace.outputs)
-    found = cosimulation(plan, predicted, ideal, stalled, labels, trace.labels, rates)
+    rates, guesses = firing_rates(export.network, golden.batches(export.network, pixels))
+    found = cosimulation(plan, predicted, ideal, stalled, labels, guesses, rates)
     write_text(out / "cosim.json", dump_json(found))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,6 +48,23 @@ class Dataset:
     def classes(self) -> int:
         """Number of labels."""
         return int(self.train_labels.max()) + 1
+
+    def first(self, images: int | None) -> Dataset:
+        """Return the dataset with only the first training images; with all for None.
+
+        Raises
+        ------
+        SpikewrightError
+            If there are fewer.
+        """
+        if images is not None and images > len(self.train_images):
+            raise SpikewrightError(
+                f"Run file key data.images is {images}; dataset {self.name} has "
+                f"{len(self.train_images)} training images."
+            )
+        return replace(
+            self, train_images=self.train_images[:images], train_labels=self.train_labels[:images]
+        )
 
     def preparation(self, model: SpikformerModel | MlpModel) -> Preparation:
         """Return how samples enter the integer network of ``model``.

@@ -27,9 +27,10 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which samples are learned."""
+    """Which samples are learned; with ``images``, only so many from the front."""
 
     name: Literal["digits", "mnist", "fashion_mnist"]
+    images: Annotated[int, Field(ge=2)] | None = None
 
 
 class Image(Section):

@@ -22,7 +22,7 @@ from sw.augment import moves
 from sw.build import build
 from sw.cell import MODES, Cell
 from sw.config import Config
-from sw.trace import compare, traces
+from sw.trace import accuracy, batches, compare
 
 METRICS = "metrics.json"
 LOG = "log.jsonl"
@@ -67,7 +67,7 @@ def train(
     SpikewrightError
         If the directory belongs to another run file or is damaged, or data are missing.
     """
-    dataset = data.load(config.data.name, folder)
+    dataset = data.load(config.data.name, folder).first(config.data.images)
     dataset.preparation(config.model)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
@@ -201,18 +201,18 @@ class Training:
 
     def _finish_phase(self) -> None:
         self._settle()
-        accuracy, spikes = self.metrics["accuracy"], self.metrics["spikes"]
+        accuracies, spikes = self.metrics["accuracy"], self.metrics["spikes"]
         images = self.preparation.apply(self.dataset.test_images)
         labels = self.dataset.test_labels
-        found = traces(self.model, self.phase, images)
-        accuracy[self.phase] = float(np.mean(found["head"][:, 0, 0].argmax(1) == labels))
+        accuracies[self.phase] = accuracy(batches(self.model, self.phase, images), labels)
         if self.phase == "quantized":
-            rounded = traces(self.model, "folded", images)
-            accuracy["rounded"] = float(np.mean(rounded["head"][:, 0, 0].argmax(1) == labels))
-            spikes["rounding"] = compare(found, rounded)
+            accuracies["rounded"] = accuracy(batches(self.model, "folded", images), labels)
+            rounded = batches(self.model, "folded", images)
+            spikes["rounding"] = compare(batches(self.model, self.phase, images), rounded)
         if self.phase == "folded":
             network = export.convert(self.model, self.config, self.preparation.record)
-            spikes["golden"] = compare(found, golden.run(network, images).outputs)
+            expected = (trace.outputs for trace in golden.batches(network, images))
+            spikes["golden"] = compare(batches(self.model, self.phase, images), expected)
             if spikes["golden"]["differing"]:
                 raise RuntimeError(f"Model and golden model differ in {spikes['golden']}.")
         following = [*MODES, "done"][MODES.index(self.phase) + 1]

@@ -55,6 +55,16 @@ def test_digits_are_split_without_overlap_and_by_class(digits):
     assert np.abs(counts - whole * 360 / 1797).max() < 1
 
 
+def test_first_images_are_taken(digits):
+    few = digits.first(5)
+    np.testing.assert_array_equal(few.train_images, digits.train_images[:5])
+    np.testing.assert_array_equal(few.train_labels, digits.train_labels[:5])
+    assert len(few.test_images) == 360
+    assert len(digits.first(None).train_images) == len(digits.first(1437).train_images) == 1437
+    with pytest.raises(SpikewrightError, match=r"data\.images is 1438; dataset digits has 1437"):
+        digits.first(1438)
+
+
 def digits_model(**changes):
     entries = yaml.safe_load(DIGITS.read_text())["model"]
     entries["image"] |= changes

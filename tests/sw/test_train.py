@@ -137,7 +137,7 @@ def test_wrong_image_leaves_no_directory(tiny, tmp_path):
 def test_comparison_counts_spikes_only():
     left = {"a.lif": np.zeros((2, 3)), "a.conv": np.zeros(4), "block.0.q_lif": np.ones(5)}
     right = {"a.lif": np.eye(2, 3), "a.conv": np.ones(4), "block.0.q_lif": np.ones(5)}
-    assert compare(left, right) == {"differing": 2, "total": 11}
+    assert compare([left, left], [right, left]) == {"differing": 2, "total": 22}
 
 
 def test_checkpoint_without_averages_is_refused(tiny, tmp_path):
