@@ -20,7 +20,7 @@ def test_designs_share_the_runtime_and_builds_are_found_by_content(tmp_path):
     first, other, third = (
         TOY,
         TOY.replace("sum1 > sum0", "sum1 >= sum0"),
-        TOY + "// another comment\n",
+        TOY + "// another comment",
     )
     found = []
     for text in (first, other, third):
