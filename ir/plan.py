@@ -24,7 +24,6 @@ from ir.neuron import Neuron
 from ir.scheme import Scheme
 from ir.types import IntType
 
-
 BLOCK_BITS = 8192
 """Size [bit] from which on a buffer lies in block RAM: LUT RAM would take hundreds of LUTs."""
 
