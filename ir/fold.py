@@ -75,6 +75,9 @@ class Hardware:
         declared formats, so that images can be replaced.
     fabric : str
         Fabric for whose LUTs and carry chains adders are built; ``plain`` for any.
+    kind : str
+        Kind of the folds that are derived, see :class:`Fold`; layers without weights for every
+        position are always streams.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class Hardware:
     folds: Mapping[str, Fold] = field(default_factory=dict)
     widths: str = "actual"
     fabric: str = "plain"
+    kind: str = "stream"
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:
@@ -98,6 +102,10 @@ class Hardware:
         if self.fabric not in FABRICS:
             raise SpikewrightError(
                 f"Hardware has fabric {self.fabric!r}; allowed are {', '.join(FABRICS)}."
+            )
+        if self.kind not in KINDS:
+            raise SpikewrightError(
+                f"Hardware has kind {self.kind!r}; allowed are {', '.join(KINDS)}."
             )
         if self.widths not in WIDTHS:
             raise SpikewrightError(

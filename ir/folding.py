@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
@@ -110,7 +110,15 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             raise SpikewrightError(
                 f"Fold names layer {name!r}; foldable are {', '.join(foldable)}."
             )
-    options = {name: _options(layer, network) for name, layer in foldable.items()}
+    if hardware.kind == "table" and hardware.fabric not in ARITY:
+        raise SpikewrightError(
+            f"Hardware has kind table; fabric {hardware.fabric} has no LUT RAM, allowed are "
+            f"{', '.join(ARITY)}."
+        )
+    options = {
+        name: _options(layer, network, "stream" if name in hardware.folds else hardware.kind)
+        for name, layer in foldable.items()
+    }
     for name, fold in hardware.folds.items():
         layer = foldable[name]
         if fold.kind == "table" and not isinstance(layer, Synapse):
@@ -151,6 +159,18 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     )
 
 
+def _loaded(layer: Synapse, fold: Fold, network: Network) -> Fold:
+    """Return the fold as a table, with as many loaders as hide behind a pass."""
+    loaders = 1
+    while True:
+        found = replace(fold, kind="table", loaders=loaders)
+        more = replace(found, loaders=2 * loaders)
+        most = fold.pe * -(-fold.simd // 4)
+        if 2 * loaders > most or cycles(layer, more, network) >= cycles(layer, found, network):
+            return found
+        loaders *= 2
+
+
 @dataclass(frozen=True)
 class _Option:
     """A fold with what it costs and takes."""
@@ -160,8 +180,18 @@ class _Option:
     cycles: int
 
 
-def _options(layer: Layer, network: Network) -> list[_Option]:
-    """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
+def _options(layer: Layer, network: Network, kind: str) -> list[_Option]:
+    """Return all folds of a layer, smallest first; of equals the fastest, then the squarest.
+
+    Of tables, equals are those of fewest outputs: each has neurons of its own.
+    """
+    if kind == "table" and isinstance(layer, Synapse):
+        tables = [_loaded(layer, fold, network) for fold in choices(layer, network)]
+        rows = [
+            _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
+            for fold in tables
+        ]
+        return sorted(rows, key=lambda o: (o.fold.pe * -(-o.fold.simd // 4), o.fold.pe, o.cycles))
     found = [
         _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
         for fold in choices(layer, network)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -143,3 +144,31 @@ def test_cycles_of_tables_bound_the_interval(fold, loaders):
     plan = build(network, Hardware(1 << 20, 4, named))
     wanted = cycles(network["block.0.fc1.conv"], named["block.0.fc1.conv"], network)
     assert schedule(plan, 4).interval >= wanted
+
+
+@pytest.mark.parametrize("budget", [200, 400, 1000])
+def test_tables_are_derived_from_lanes(budget):
+    network = digits_network(width=8, steps=4)
+    hardware = Hardware(budget, 4, kind="table")
+    folds = solve(network, hardware)
+    assert spent(network, folds) <= budget
+    for layer in network.layers:
+        if layer.name in folds:
+            assert (folds[layer.name].kind == "table") == (layer.kind == "synapse")
+    plan = build(network, hardware)
+    assert plan.lanes == spent(network, folds)
+    slowest = max(cycles(network[name], fold, network) for name, fold in folds.items())
+    assert schedule(plan, 4).interval >= slowest
+
+
+def test_loaders_hide_behind_a_pass():
+    network = digits_network(width=16, steps=4)
+    for name, fold in solve(network, Hardware(3000, 4, kind="table")).items():
+        if fold.kind == "table" and fold.loaders > 1:
+            fewer = replace(fold, loaders=fold.loaders // 2)
+            assert cycles(network[name], fewer, network) > cycles(network[name], fold, network)
+
+
+def test_derived_tables_need_lut_ram(refused):
+    with refused("Hardware has kind table; fabric ice40 has no LUT RAM, allowed are plain, ecp5, gowin, xc7."):
+        solve(NETWORK, Hardware(4000, 2, fabric="ice40", kind="table"))
