@@ -9,6 +9,7 @@ from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
+from ir.types import IntType
 
 
 def divisors(number: int) -> list[int]:
@@ -80,7 +81,8 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     """Return a fold for every layer that folds.
 
     Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
-    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it.
+    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it. Of
+    the two orders of attention that keep up with the same lanes, the one with less memory is taken.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     limits = sorted({option.cycles for found in options.values() for option in found})
     for limit in limits:
         chosen = {
-            name: next((option for option in found if option.cycles <= limit), None)
+            name: min((o for o in found if o.cycles <= limit), key=_size, default=None)
             for name, found in options.items()
         }
         fitting = [option for option in chosen.values() if option is not None]
@@ -131,12 +133,22 @@ class _Option:
     fold: Fold
     lanes: int
     cycles: int
+    memory: int
+
+
+def _size(option: _Option) -> tuple[int, int]:
+    return option.fold.pe * option.fold.simd, option.memory
 
 
 def _options(layer: Layer, network: Network) -> list[_Option]:
     """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
     found = [
-        _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
+        _Option(
+            fold,
+            lanes(layer, fold, network),
+            cycles(layer, fold, network),
+            _memory(layer, fold, network),
+        )
         for fold in choices(layer, network)
     ]
     return sorted(
@@ -149,3 +161,14 @@ def _options(layer: Layer, network: Network) -> list[_Option]:
             o.fold.first,
         ),
     )
+
+
+def _memory(layer: Layer, fold: Fold, network: Network) -> int:
+    """Return the bits of state that the order of attention costs; 0 for other layers."""
+    if not isinstance(layer, Attention):
+        return 0
+    edge = network.edges[layer.name]
+    if fold.first == "qk":
+        return 4 * edge.positions * edge.channels * edge.steps  # two banks of k and of v
+    width = edge.channels // layer.heads
+    return 2 * edge.channels * width * edge.steps * IntType(0, edge.positions).width
