@@ -10,6 +10,7 @@ from ir.fold import Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.tables import ARITY, Tables
+from ir.types import IntType
 
 
 def divisors(number: int) -> list[int]:
@@ -95,7 +96,8 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     """Return a fold for every layer that folds.
 
     Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
-    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it.
+    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it. Of
+    the two orders of attention that keep up with the same lanes, the one with less memory is taken.
 
     Raises
     ------
@@ -136,8 +138,7 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             and fold.first in ("", option.fold.first)
         ][:1]
         if fold.kind == "table" and options[name]:
-            cost = lanes(layer, fold, network), cycles(layer, fold, network)
-            options[name] = [_Option(fold, *cost)]
+            options[name] = [_Option.of(layer, fold, network)]
         if not options[name]:
             legal = ", ".join(map(str, choices(foldable[name], network)))
             raise SpikewrightError(
@@ -147,7 +148,7 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     limits = sorted({option.cycles for found in options.values() for option in found})
     for limit in limits:
         chosen = {
-            name: next((option for option in found if option.cycles <= limit), None)
+            name: min((o for o in found if o.cycles <= limit), key=lambda o: o.size, default=None)
             for name, found in options.items()
         }
         fitting = [option for option in chosen.values() if option is not None]
@@ -178,31 +179,45 @@ class _Option:
     fold: Fold
     lanes: int
     cycles: int
+    memory: int
+
+    @classmethod
+    def of(cls, layer: Layer, fold: Fold, network: Network) -> _Option:
+        """Return a fold of a layer as an option."""
+        cost = lanes(layer, fold, network), cycles(layer, fold, network)
+        return cls(fold, *cost, _memory(layer, fold, network))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What to keep small: lanes, then state; of tables groups of four, then neurons."""
+        if self.fold.kind == "table":
+            return 4 * self.fold.pe * -(-self.fold.simd // 4), self.fold.pe
+        return self.fold.pe * self.fold.simd, self.memory
 
 
 def _options(layer: Layer, network: Network, kind: str) -> list[_Option]:
-    """Return all folds of a layer, smallest first; of equals the fastest, then the squarest.
-
-    Of tables, equals are those of fewest outputs: each has neurons of its own.
-    """
+    """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
+    found = list(choices(layer, network))
     if kind == "table" and isinstance(layer, Synapse):
-        tables = [_loaded(layer, fold, network) for fold in choices(layer, network)]
-        rows = [
-            _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
-            for fold in tables
-        ]
-        return sorted(rows, key=lambda o: (o.fold.pe * -(-o.fold.simd // 4), o.fold.pe, o.cycles))
-    found = [
-        _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
-        for fold in choices(layer, network)
-    ]
+        found = [_loaded(layer, fold, network) for fold in found]
     return sorted(
-        found,
+        (_Option.of(layer, fold, network) for fold in found),
         key=lambda o: (
-            o.fold.pe * o.fold.simd,
+            o.size[0],
             o.cycles,
             abs(o.fold.pe - o.fold.simd),
             o.fold.pe,
             o.fold.first,
         ),
     )
+
+
+def _memory(layer: Layer, fold: Fold, network: Network) -> int:
+    """Return the bits of state that the order of attention costs; 0 for other layers."""
+    if not isinstance(layer, Attention):
+        return 0
+    edge = network.edges[layer.name]
+    if fold.first == "qk":
+        return 4 * edge.positions * edge.channels * edge.steps  # two banks of k and of v
+    width = edge.channels // layer.heads
+    return 2 * edge.channels * width * edge.steps * IntType(0, edge.positions).width

@@ -89,13 +89,30 @@ def test_attention_computes_first_what_takes_fewer_cycles(tokens, first):
     q, k, v = (b.unit(n, last, 16) for n in "qkv")
     network = b.readout(b.lif("lif", b.put(Attention("attention", (q, k, v), 2))), 2)
     other = {"kv": "qk", "qk": "kv"}[first]
-    for named, wanted in (({}, first), ({"attention": Fold(2, 4)}, first),
+    for named, wanted in (({"attention": Fold(2, 4)}, first),
                           ({"attention": Fold(2, 4, other)}, other)):
         assert solve(network, Hardware(4000, 2, named))["attention"].first == wanted
     layer = network["attention"]
     pace = {f: cycles(layer, Fold(2, 4, f), network) for f in ("kv", "qk")}
     assert pace == {"kv": tokens * 8 * 2, "qk": tokens * 8 * tokens // 4}
     assert pace[first] < pace[other]
+
+
+def test_attention_that_keeps_up_either_way_takes_less_memory():
+    """Digits: 8,192 bits of k and v instead of 10,240 bits of counters, with the same lanes."""
+    network = digits_network(width=32, heads=4, steps=4)
+    layer = network["block.0.attention"]
+    fold = solve(network, Hardware(256, 4))[layer.name]
+    assert fold == Fold(1, 1, "qk")
+    assert cycles(layer, fold, network) == 8192
+    assert cycles(layer, Fold(1, 1, "kv"), network) == 4096
+    memory = {}
+    for first in ("kv", "qk"):
+        plan = build(network, Hardware(400, 4, {layer.name: Fold(1, 1, first)}))
+        memory[first] = sum(
+            s.memory_bits for s in plan.stations if s.kind in ("attend", "recall")
+        )
+    assert memory == {"kv": 10240, "qk": 8192}
 
 
 @pytest.mark.parametrize("budget", [40, 60, 90, 150, 400])
