@@ -160,7 +160,9 @@ def _split(ratio: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Time
     return [entered], [offered]
 
 
-def _summed(fold: int, registers: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:
+def _summed(
+    fold: int, registers: int, valid: np.ndarray, move: np.ndarray
+) -> tuple[Times, Times]:
     """Elastic registers, then accumulators that offer the sum of ``fold`` words themselves."""
     blocked = np.full(len(valid), NEVER)
     blocked[::fold] = delayed(move, 1)  # the accumulator is the output register
@@ -264,7 +266,9 @@ def _banks(fill_from: np.ndarray, use_from: np.ndarray, samples: int) -> tuple[A
     return filled.ravel(), used.ravel()
 
 
-def _attend(station: Attend, valid: Times, move: np.ndarray, samples: int) -> tuple[Times, Times]:
+def _attend(
+    station: Attend, valid: Times, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
     visits, rows = station.visits, station.rows
     blocked = np.full(len(valid[0]) * visits, NEVER)
     blocked[::rows] = delayed(move, 1)
