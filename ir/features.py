@@ -311,8 +311,72 @@ def _attend(station: Any, fabric: str) -> Features:
         "stored": memory.logic_bits,
         "selected": memory.selected_bits,
     }
-    registers = counted * count + station.i.width + station.o.width + memory.logic_bits
+    registers = counted * count + station.i.width + 2 * station.o.width + memory.logic_bits
     return Features("attend", logic, registers, memory)
+
+
+def _recall(station: Any, fabric: str) -> Features:
+    depth = 2 * station.i.words // station.keys
+    each = mapping.place(fabric, depth, station.i.width, rom=False, synchronous=True)
+    memory, address = _sum(*[each] * station.keys), _width(depth)
+    logic = {
+        "one": 1.0,
+        "address": address,
+        "selected": memory.selected_bits,
+        "stored": memory.logic_bits,
+    }
+    held = 0 if memory.block_ram else station.o.width
+    counters = 2 * _width(station.tokens) + 2 * _width(station.groups)
+    registers = 3 * address + counters + held + memory.logic_bits + 3
+    return Features("recall", logic, registers, memory)
+
+
+def _correlate(station: Any, fabric: str) -> Features:
+    dots = station.o.lanes * station.o.steps
+    summed, _, width = tree(station.i.lanes // station.parallel, 1)
+    folded = station.chunks > 1
+    logic = {
+        "one": 1.0,
+        "sums": dots * summed,
+        "gates": station.lanes,
+        "accumulators": station.o.width if folded else 0,
+    }
+    return Features("correlate", logic, dots * width + station.o.width + 3)
+
+
+def _mix(station: Any, fabric: str) -> Features:
+    sums = station.o.lanes * station.o.steps
+    summed, _, width = tree(station.keys, station.i.type.width)
+    folded = station.visits > 1
+    memory = NOWHERE
+    if folded:
+        memory = mapping.place(
+            fabric, station.chunks, station.o.width, rom=False, synchronous=False
+        )
+    logic = {
+        "one": 1.0,
+        "sums": sums * summed,
+        "gates": station.lanes * station.i.type.width,
+        "accumulators": station.o.width if folded else 0,
+        "stored": memory.logic_bits,
+    }
+    counters = _width(station.chunks) + _width(station.visits)
+    registers = sums * width + station.o.width + counters + memory.logic_bits + 2
+    return Features("mix", logic, registers, memory)
+
+
+def _align(station: Any, fabric: str) -> Features:
+    width = station.o.lanes * 2 * station.shift.width
+    memory, held = _rom(fabric, station.groups, width)
+    shifted = station.o.width * station.shift.width
+    logic = {
+        "one": 1.0,
+        "bits": station.o.width,
+        "shifted": 0 if station.groups == 1 else 2 * shifted,
+        "rom": memory.logic_bits,
+    }
+    words = sum(link.width for link in station.inputs)
+    return Features("align", logic, words + station.o.width + held + _width(station.groups), memory)
 
 
 def _accumulate(station: Any, fabric: str) -> Features:
@@ -410,6 +474,10 @@ _KINDS: dict[str, Callable[[Any, str], Features | None]] = {
     "serial_neurons": _serial,
     "stepwise": _serial,
     "attend": _attend,
+    "recall": _recall,
+    "correlate": _correlate,
+    "mix": _mix,
+    "align": _align,
     "accumulate": _accumulate,
     "classify": _classify,
     "reorder": _reorder,
