@@ -11,6 +11,8 @@ WIDTHS = ("actual", "format")
 FABRICS = ("plain", "ecp5", "gowin", "xc7", "ice40")
 KINDS = ("stream", "table")
 FIRSTS = ("", "kv", "qk")
+LARGEST = 4096
+"""Most outputs, inputs or loaders of a fold."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Fold:
             raise SpikewrightError(f"Fold has loaders {self.loaders!r}; kind stream allows 1.")
         for noun in ("pe", "simd", "loaders"):
             value = getattr(self, noun)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
-                raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+                raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..{LARGEST}.")
         if self.first not in FIRSTS:
             raise SpikewrightError(
                 f"Fold has first {self.first!r:.40}; allowed are kv, qk and nothing."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ir.errors import SpikewrightError
-from ir.fold import Fold, Hardware
+from ir.fold import LARGEST, Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.tables import ARITY, Tables
@@ -162,14 +162,14 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
 
 def _loaded(layer: Synapse, fold: Fold, network: Network) -> Fold:
     """Return the fold as a table, with as many loaders as hide behind a pass."""
-    loaders = 1
-    while True:
-        found = replace(fold, kind="table", loaders=loaders)
-        more = replace(found, loaders=2 * loaders)
-        most = fold.pe * -(-fold.simd // 4)
-        if 2 * loaders > most or cycles(layer, more, network) >= cycles(layer, found, network):
-            return found
-        loaders *= 2
+    found = replace(fold, kind="table")
+    most = min(LARGEST, fold.pe * -(-fold.simd // 4))
+    while 2 * found.loaders <= most:
+        more = replace(found, loaders=2 * found.loaders)
+        if cycles(layer, more, network) >= cycles(layer, found, network):
+            break
+        found = more
+    return found
 
 
 @dataclass(frozen=True)
