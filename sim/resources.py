@@ -222,7 +222,7 @@ def _count(
         before, after = _cells(work / "before.json"), _cells(work / "after.json")
     found = {}
     for name in names:
-        # A black box with parameters is called $paramod...\\NAME.
+        # A black box with parameters is called $paramod, a digest and its name.
         boxes = [kind for kind in after[name] if kind.split("\\")[-1] in design.modules]
         mapped = {kind: n for kind, n in after[name].items() if kind not in boxes}
         arithmetic = {kind: before[name][kind] for kind in ARITHMETIC if kind in before[name]}
