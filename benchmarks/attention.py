@@ -1,6 +1,6 @@
 """LUTs and cycles of the attention of the digits network, in both orders and several folds (ECP5).
 
-    python benchmarks/attention.py [--json]
+python benchmarks/attention.py [--json]
 """
 
 from __future__ import annotations
