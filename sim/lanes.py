@@ -328,7 +328,9 @@ def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:
 
 def _critical(report: dict[str, Any]) -> list[str]:
     """Return the cells of the slowest path between registers."""
-    paths = [path["path"] for path in report["critical_paths"] if path["from"] == path["to"]]
+    paths: list[list[Any]] = [
+        path["path"] for path in report["critical_paths"] if path["from"] == path["to"]
+    ]
     slowest = max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
     return [step["to"]["cell"] for step in slowest if step["type"] == "routing"]
 
