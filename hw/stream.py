@@ -230,8 +230,8 @@ class Buffer(Engine):
 
     Timing
     ------
-    Latency 1 cycle, throughput 1 transfer per cycle; ``i.ready`` depends on registers only. Depth 0
-    is a wire.
+    Latency 1 cycle, 2 where the words lie in block RAM, throughput 1 transfer per cycle;
+    ``i.ready`` depends on registers only. Depth 0 is a wire.
     """
 
     station: plan.Buffer
@@ -241,7 +241,8 @@ class Buffer(Engine):
         if not self.station.depth:
             wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
             return m
-        m.submodules.memory = memory = fifo.SyncFIFO(
+        kind = fifo.SyncFIFOBuffered if self.station.block else fifo.SyncFIFO
+        m.submodules.memory = memory = kind(
             width=self.station.i.width, depth=self.station.depth
         )
         wiring.connect(m, wiring.flipped(self.i), memory.w_stream)

@@ -8,7 +8,7 @@ spikes. Features are computed from the plan alone; coefficients are measured
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ir import mapping
@@ -89,12 +89,21 @@ def _sum(*memories: Mapped) -> Mapped:
     )
 
 
+def _distinct(depth: int, bits: int) -> int:
+    """Return how many of ``bits`` columns of a read-only memory differ from others and constants.
+
+    Registers of equal content become one.
+    """
+    return min(bits, (1 << depth) - 2) if depth < 30 else bits
+
+
 def _rom(fabric: str, depth: int, width: int) -> tuple[Mapped, int]:
     """Return where a read-only memory goes, and its output register; one word is a constant."""
-    if depth == 1:
-        return NOWHERE, 0
     memory = mapping.place(fabric, depth, width, rom=True, synchronous=True)
-    return memory, 0 if memory.block_ram else width
+    if memory.block_ram:
+        return memory, 0
+    columns = _distinct(depth, width)
+    return replace(memory, logic_bits=depth * columns), columns
 
 
 def _fork(station: Any, fabric: str) -> Features:
@@ -232,11 +241,6 @@ def _parameters(station: Any, fabric: str) -> tuple[Mapped, int]:
     return _rom(fabric, station.groups, width)
 
 
-def _threshold(station: Any) -> int:
-    """Return the width of a threshold's register."""
-    return station.threshold.width if station.groups > 1 else 0
-
-
 def _steps(station: Any, steps: int) -> dict[str, float]:
     """Return the logic of ``steps`` membrane updates of all lanes."""
     lanes, neuron = station.o.lanes, station.neuron
@@ -264,9 +268,11 @@ def _neurons(station: Any, fabric: str) -> Features:
         "rom": memory.logic_bits,
     }
     passed = steps if given == 1 else steps * (steps + 1) // 2
-    per_lane = steps * (steps + 1) // 2 + (steps - 1) * v
-    per_lane += steps * _threshold(station) + passed * current
-    registers = station.i.width + held + lanes * per_lane + steps + 2 + _width(station.groups)
+    frac = min(station.neuron.frac_bits, current)
+    fixed = _distinct(station.groups, lanes * (station.threshold.width + frac))
+    per_lane = steps * (steps + 1) // 2 + (steps - 1) * v + passed * (current - frac)
+    registers = station.i.width + held + lanes * per_lane + steps * (fixed + 1) + 2
+    registers += _width(station.groups)
     return Features("neurons", logic, registers, memory)
 
 
@@ -281,8 +287,10 @@ def _serial(station: Any, fabric: str) -> Features:
         "shifted": station.i.width if station.i.steps > 1 else 0,
         "rom": memory.logic_bits,
     }
-    per_lane = station.v.width + _threshold(station) + station.current.width
-    registers = station.i.width + held + lanes * per_lane + station.o.width
+    frac = min(station.neuron.frac_bits, station.current.width)
+    fixed = _distinct(station.groups, lanes * (station.threshold.width + frac))
+    per_lane = station.v.width + station.current.width - frac
+    registers = station.i.width + held + fixed + lanes * per_lane + station.o.width
     counters = _width(station.o.time) + _width(station.groups)
     return Features("serial", logic, registers + counters + 4, memory)
 
@@ -303,8 +311,72 @@ def _attend(station: Any, fabric: str) -> Features:
         "stored": memory.logic_bits,
         "selected": memory.selected_bits,
     }
-    registers = counted * count + station.i.width + station.o.width + memory.logic_bits
+    registers = counted * count + station.i.width + 2 * station.o.width + memory.logic_bits
     return Features("attend", logic, registers, memory)
+
+
+def _recall(station: Any, fabric: str) -> Features:
+    depth = 2 * station.i.words // station.keys
+    each = mapping.place(fabric, depth, station.i.width, rom=False, synchronous=True)
+    memory, address = _sum(*[each] * station.keys), _width(depth)
+    logic = {
+        "one": 1.0,
+        "address": address,
+        "selected": memory.selected_bits,
+        "stored": memory.logic_bits,
+    }
+    held = 0 if memory.block_ram else station.o.width
+    counters = 2 * _width(station.tokens) + 2 * _width(station.groups)
+    registers = 3 * address + counters + held + memory.logic_bits + 3
+    return Features("recall", logic, registers, memory)
+
+
+def _correlate(station: Any, fabric: str) -> Features:
+    dots = station.o.lanes * station.o.steps
+    summed, _, width = tree(station.i.lanes // station.parallel, 1)
+    folded = station.chunks > 1
+    logic = {
+        "one": 1.0,
+        "sums": dots * summed,
+        "gates": station.lanes,
+        "accumulators": station.o.width if folded else 0,
+    }
+    return Features("correlate", logic, dots * width + station.o.width + 3)
+
+
+def _mix(station: Any, fabric: str) -> Features:
+    sums = station.o.lanes * station.o.steps
+    summed, _, width = tree(station.keys, station.i.type.width)
+    folded = station.visits > 1
+    memory = NOWHERE
+    if folded:
+        memory = mapping.place(
+            fabric, station.chunks, station.o.width, rom=False, synchronous=False
+        )
+    logic = {
+        "one": 1.0,
+        "sums": sums * summed,
+        "gates": station.lanes * station.i.type.width,
+        "accumulators": station.o.width if folded else 0,
+        "stored": memory.logic_bits,
+    }
+    counters = _width(station.chunks) + _width(station.visits)
+    registers = sums * width + station.o.width + counters + memory.logic_bits + 2
+    return Features("mix", logic, registers, memory)
+
+
+def _align(station: Any, fabric: str) -> Features:
+    width = station.o.lanes * 2 * station.shift.width
+    memory, held = _rom(fabric, station.groups, width)
+    shifted = station.o.width * station.shift.width
+    logic = {
+        "one": 1.0,
+        "bits": station.o.width,
+        "shifted": 0 if station.groups == 1 else 2 * shifted,
+        "rom": memory.logic_bits,
+    }
+    words = sum(link.width for link in station.inputs)
+    return Features("align", logic, words + station.o.width + held + _width(station.groups), memory)
 
 
 def _accumulate(station: Any, fabric: str) -> Features:
@@ -329,9 +401,14 @@ def _classify(station: Any, fabric: str) -> Features:
 
 
 def _reorder(station: Any, fabric: str) -> Features:
-    parts = station.ratio if station.ratio > 1 else 1
-    part = mapping.place(fabric, station.depth, station.i.width, rom=False, synchronous=True)
-    memory = _sum(*[part] * parts)
+    ratio, width = station.ratio, station.o.width
+    memory = mapping.place(fabric, station.depth, width, rom=False, synchronous=True)
+    if ratio > 1 and not memory.block_ram:  # one LUT RAM, or register, per word read at once
+        slots = 1 << _width(ratio)
+        each = mapping.place(
+            fabric, station.depth * slots, station.i.width, rom=False, synchronous=False
+        )
+        memory = _sum(*[each] * ratio) if each.lut_ram else each
     address = _width(station.depth)
     counts = [station.i.time, station.groups, station.positions, station.kernel, station.kernel]
     loops = sum(count > 1 for count in [*counts, station.repeats, station.out_width])
@@ -397,6 +474,10 @@ _KINDS: dict[str, Callable[[Any, str], Features | None]] = {
     "serial_neurons": _serial,
     "stepwise": _serial,
     "attend": _attend,
+    "recall": _recall,
+    "correlate": _correlate,
+    "mix": _mix,
+    "align": _align,
     "accumulate": _accumulate,
     "classify": _classify,
     "reorder": _reorder,

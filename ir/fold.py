@@ -11,6 +11,8 @@ WIDTHS = ("actual", "format")
 FABRICS = ("plain", "ecp5", "gowin", "xc7", "ice40")
 KINDS = ("stream", "table")
 FIRSTS = ("", "kv", "qk")
+LARGEST = 4096
+"""Most outputs, inputs or loaders of a fold."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Fold:
             raise SpikewrightError(f"Fold has loaders {self.loaders!r}; kind stream allows 1.")
         for noun in ("pe", "simd", "loaders"):
             value = getattr(self, noun)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
-                raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..4096.")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+                raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..{LARGEST}.")
         if self.first not in FIRSTS:
             raise SpikewrightError(
                 f"Fold has first {self.first!r:.40}; allowed are kv, qk and nothing."
@@ -75,6 +77,9 @@ class Hardware:
         declared formats, so that images can be replaced.
     fabric : str
         Fabric for whose LUTs and carry chains adders are built; ``plain`` for any.
+    kind : str
+        Kind of the folds that are derived, see :class:`Fold`; layers without weights for every
+        position are always streams.
 
     Raises
     ------
@@ -87,6 +92,7 @@ class Hardware:
     folds: Mapping[str, Fold] = field(default_factory=dict)
     widths: str = "actual"
     fabric: str = "plain"
+    kind: str = "stream"
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:
@@ -98,6 +104,10 @@ class Hardware:
         if self.fabric not in FABRICS:
             raise SpikewrightError(
                 f"Hardware has fabric {self.fabric!r}; allowed are {', '.join(FABRICS)}."
+            )
+        if self.kind not in KINDS:
+            raise SpikewrightError(
+                f"Hardware has kind {self.kind!r}; allowed are {', '.join(KINDS)}."
             )
         if self.widths not in WIDTHS:
             raise SpikewrightError(

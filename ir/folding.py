@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ir.errors import SpikewrightError
-from ir.fold import Fold, Hardware
+from ir.fold import LARGEST, Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.tables import ARITY, Tables
+from ir.types import IntType
 
 
 def divisors(number: int) -> list[int]:
@@ -95,7 +96,8 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     """Return a fold for every layer that folds.
 
     Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
-    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it.
+    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it. Of
+    the two orders of attention that keep up with the same lanes, the one with less memory is taken.
 
     Raises
     ------
@@ -110,7 +112,15 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             raise SpikewrightError(
                 f"Fold names layer {name!r}; foldable are {', '.join(foldable)}."
             )
-    options = {name: _options(layer, network) for name, layer in foldable.items()}
+    if hardware.kind == "table" and hardware.fabric not in ARITY:
+        raise SpikewrightError(
+            f"Hardware has kind table; fabric {hardware.fabric} has no LUT RAM, allowed are "
+            f"{', '.join(ARITY)}."
+        )
+    options = {
+        name: _options(layer, network, "stream" if name in hardware.folds else hardware.kind)
+        for name, layer in foldable.items()
+    }
     for name, fold in hardware.folds.items():
         layer = foldable[name]
         if fold.kind == "table" and not isinstance(layer, Synapse):
@@ -128,8 +138,7 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             and fold.first in ("", option.fold.first)
         ][:1]
         if fold.kind == "table" and options[name]:
-            cost = lanes(layer, fold, network), cycles(layer, fold, network)
-            options[name] = [_Option(fold, *cost)]
+            options[name] = [_Option.of(layer, fold, network)]
         if not options[name]:
             legal = ", ".join(map(str, choices(foldable[name], network)))
             raise SpikewrightError(
@@ -139,7 +148,7 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     limits = sorted({option.cycles for found in options.values() for option in found})
     for limit in limits:
         chosen = {
-            name: next((option for option in found if option.cycles <= limit), None)
+            name: min((o for o in found if o.cycles <= limit), key=lambda o: o.size, default=None)
             for name, found in options.items()
         }
         fitting = [option for option in chosen.values() if option is not None]
@@ -151,6 +160,18 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     )
 
 
+def _loaded(layer: Synapse, fold: Fold, network: Network) -> Fold:
+    """Return the fold as a table, with as many loaders as hide behind a pass."""
+    found = replace(fold, kind="table")
+    most = min(LARGEST, fold.pe * -(-fold.simd // 4))
+    while 2 * found.loaders <= most:
+        more = replace(found, loaders=2 * found.loaders)
+        if cycles(layer, more, network) >= cycles(layer, found, network):
+            break
+        found = more
+    return found
+
+
 @dataclass(frozen=True)
 class _Option:
     """A fold with what it costs and takes."""
@@ -158,21 +179,45 @@ class _Option:
     fold: Fold
     lanes: int
     cycles: int
+    memory: int
+
+    @classmethod
+    def of(cls, layer: Layer, fold: Fold, network: Network) -> _Option:
+        """Return a fold of a layer as an option."""
+        cost = lanes(layer, fold, network), cycles(layer, fold, network)
+        return cls(fold, *cost, _memory(layer, fold, network))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What to keep small: lanes, then state; of tables groups of four, then neurons."""
+        if self.fold.kind == "table":
+            return 4 * self.fold.pe * -(-self.fold.simd // 4), self.fold.pe
+        return self.fold.pe * self.fold.simd, self.memory
 
 
-def _options(layer: Layer, network: Network) -> list[_Option]:
+def _options(layer: Layer, network: Network, kind: str) -> list[_Option]:
     """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
-    found = [
-        _Option(fold, lanes(layer, fold, network), cycles(layer, fold, network))
-        for fold in choices(layer, network)
-    ]
+    found = list(choices(layer, network))
+    if kind == "table" and isinstance(layer, Synapse):
+        found = [_loaded(layer, fold, network) for fold in found]
     return sorted(
-        found,
+        (_Option.of(layer, fold, network) for fold in found),
         key=lambda o: (
-            o.fold.pe * o.fold.simd,
+            o.size[0],
             o.cycles,
             abs(o.fold.pe - o.fold.simd),
             o.fold.pe,
             o.fold.first,
         ),
     )
+
+
+def _memory(layer: Layer, fold: Fold, network: Network) -> int:
+    """Return the bits of state that the order of attention costs; 0 for other layers."""
+    if not isinstance(layer, Attention):
+        return 0
+    edge = network.edges[layer.name]
+    if fold.first == "qk":
+        return 4 * edge.positions * edge.channels * edge.steps  # two banks of k and of v
+    width = edge.channels // layer.heads
+    return 2 * edge.channels * width * edge.steps * IntType(0, edge.positions).width

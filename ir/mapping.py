@@ -24,6 +24,10 @@ _BLOCK_COST = {"ecp5": 128, "ice40": 64, "gowin": 128, "xc7": 129}
 _SMALL = {"ecp5": ((4, 16, 1),), "gowin": ((4, 16, 1),), "xc7": ((6, 32, 4), (3, 64, 4))}
 """LUT RAM shapes: width, depth, and how much ``lut_ram`` one takes."""
 _SMALL_COST = {"ecp5": 4, "gowin": 4, "xc7": 8}
+_ROM_WIDTH = {"ecp5": 18, "ice40": 16, "gowin": 36, "xc7": 18}
+"""Widest word of a block RAM that is only read."""
+_EMULATION = {"ice40": 16}
+"""What a memory that is written costs more in block RAM, for it cannot hold its output."""
 _ROM_BIT = 1 / 16
 ROM_BLOCK_BITS = 1024
 """Size [bit] from which on a read-only memory asks for block RAM."""
@@ -60,7 +64,7 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     Examples
     --------
     >>> place("ecp5", 512, 36, rom=True, synchronous=True)
-    Mapped(block_ram=1, lut_ram=0, logic_bits=0, selected_bits=0)
+    Mapped(block_ram=2, lut_ram=0, logic_bits=0, selected_bits=0)
     >>> place("ecp5", 128, 8, rom=True, synchronous=True).block_ram
     1
     >>> place("xc7", 20, 5, rom=False, synchronous=False)
@@ -73,8 +77,11 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     if not (rom and synchronous and bits >= ROM_BLOCK_BITS):
         found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits)))
     if synchronous:
-        blocks = min(-(-width // w) * -(-depth // d) for w, d in _BLOCKS[fabric].items())
-        found.append((blocks * _BLOCK_COST[fabric], Mapped(blocks)))
+        widest = _ROM_WIDTH[fabric] if rom else 36
+        shapes = [(w, d) for w, d in _BLOCKS[fabric].items() if w <= widest]
+        blocks = min(-(-width // w) * -(-depth // d) for w, d in shapes)
+        more = 0 if rom else _EMULATION.get(fabric, 0)
+        found.append((blocks * _BLOCK_COST[fabric] + more, Mapped(blocks)))
     if not rom:
         for w, d, size in _SMALL.get(fabric, ()):
             rows, columns = -(-depth // d), -(-width // w)

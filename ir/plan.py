@@ -24,6 +24,9 @@ from ir.neuron import Neuron
 from ir.scheme import Scheme
 from ir.types import IntType
 
+BLOCK_BITS = 8192
+"""Size [bit] from which on a buffer lies in block RAM: LUT RAM would take hundreds of LUTs."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -116,14 +119,24 @@ class Fork(Station):
 
 @dataclass(frozen=True)
 class Buffer(Station):
-    """First-in first-out memory of ``depth`` words; ready is registered, latency 1 cycle.
+    """First-in first-out memory of ``depth`` words; ready is registered.
 
-    Depth 0 is a wire.
+    Depth 0 is a wire. From :data:`BLOCK_BITS` on it lies in block RAM and is a cycle slower.
     """
 
     kind: ClassVar[str] = "buffer"
 
     depth: int
+
+    @property
+    def block(self) -> bool:
+        """Whether the words lie in block RAM."""
+        return self.depth > 2 and self.memory_bits >= BLOCK_BITS
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the transfer of a word to its first offer."""
+        return 0 if not self.depth else 2 if self.block else 1
 
     @property
     def memory_bits(self) -> int:

@@ -208,18 +208,16 @@ class _Builder:
         """Return ``link`` as a tile takes it: one step a word, once per pass."""
         fold, source = self.folds[layer.name], self.network.edges[layer.inputs[0]]
         lanes = gcd(link.lanes, fold.simd)
-        if link.steps > 1:
+        if _serial_order(link) and lanes not in (link.lanes, fold.simd):
+            link = self._parallel(link, layer, 0, base)  # words that fit in neither direction
+        if _serial_order(link) is None:
             link = self._convert(link, layer.name, base, lanes)
+        if link.steps > 1:
             steps = link.steps
             out = link.renamed(f"{base}.serial", words=link.words * steps, steps=1, time=steps)
             link = self._put(Split(layer.name, (link,), (out,)))
         parts = link.lanes // lanes
         if parts > 1:
-            if lanes != fold.simd:
-                raise SpikewrightError(
-                    f"Fold of layer {layer.name} has simd {fold.simd} behind words of {link.lanes} "
-                    f"lanes; allowed are their divisors and multiples."
-                )
             out = link.renamed(f"{base}.split", words=link.words * parts, lanes=lanes)
             link = self._put(Split(layer.name, (link,), (out,)))
         edge = self.network.edges[layer.name]

@@ -336,6 +336,7 @@ def _hardware(take: _Fields) -> Hardware:
         folds=folds,
         widths=take.take("widths", str),
         fabric=take.take("fabric", str),
+        kind=take.take("kind", str),
     )
     take.done()
     return hardware

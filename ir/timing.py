@@ -151,7 +151,7 @@ def _buffer(station: Buffer, valid: np.ndarray, move: np.ndarray) -> tuple[Times
     if station.depth == 0:
         return [np.maximum(valid, move)], [valid]
     entered = ramp(np.maximum(valid, delayed(move, station.depth) + 1))
-    return [entered], [np.maximum(entered + 1, delayed(move, 1) + 1)]
+    return [entered], [np.maximum(entered + station.latency, delayed(move, 1) + 1)]
 
 
 def _split(ratio: int, valid: np.ndarray, move: np.ndarray) -> tuple[Times, Times]:

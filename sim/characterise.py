@@ -158,8 +158,7 @@ def characterise(
     """
     tell: Callable[[str, int, int], None] = progress or (lambda stage, done, total: None)
     found = {}
-    for name in fabrics:
-        mapped = fabric(name)
+    for name, mapped in {name: fabric(name) for name in fabrics}.items():
         stage, measured = f"characterise {name}", {}
         tell(stage, 0, networks)
         for seed in range(networks):

@@ -238,6 +238,7 @@ class Hardware(Section):
     steps_per_pass: Annotated[int, Field(ge=1, le=64)]
     widths: Literal["actual", "format"]
     fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
+    kind: Literal["stream", "table"] = "stream"
     folds: dict[str, Fold]
 
     @property
@@ -245,7 +246,7 @@ class Hardware(Section):
         """The same as recorded in the export directory."""
         folds = {name: HardwareFold(**fold.model_dump()) for name, fold in self.folds.items()}
         return HardwareRequest(
-            self.lanes, self.steps_per_pass, folds, self.widths, self.fabric
+            self.lanes, self.steps_per_pass, folds, self.widths, self.fabric, self.kind
         )
 
 

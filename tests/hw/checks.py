@@ -618,15 +618,15 @@ def fork(stalls: str = FREE, branches: int = 3) -> None:
     equal(traffic.taken[0], last, "fork takes with the last branch")
 
 
-def buffer(depth: int = 3, stalls: str = FREE) -> None:
-    """Check a buffer, its registered ready included."""
+def buffer(depth: int = 3, stalls: str = FREE, width: int = 5) -> None:
+    """Check a buffer, its registered ready included; wide ones lie in block RAM."""
     words = list(range(1, 25))
-    i = link(len(words), 1, 1, IntType(0, 31), "i")
-    o = link(len(words), 1, 1, IntType(0, 31), "o")
-    dut = engine("stream", "Buffer", plans.Buffer("o", (i,), (o,), depth))
+    i, o = (link(len(words), width, 1, BINARY, name) for name in "io")
+    station = plans.Buffer("o", (i,), (o,), depth)
+    dut = engine("stream", "Buffer", station)
     traffic = drive(dut, [words], [len(words)], stalls)
     equal(traffic.words[0], words, "buffer")
-    delay = min(depth, 1)
+    delay = station.latency
     for n, (taken, moved) in enumerate(zip(traffic.taken[0], traffic.moved[0], strict=True)):
         if moved < taken + delay:
             raise AssertionError(f"Buffer gave word {n} in cycle {moved}, taken in {taken}")

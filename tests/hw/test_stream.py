@@ -18,6 +18,8 @@ def test_parts_move_every_word_once(part: str, stalls: str) -> None:
 @pytest.mark.parametrize("depth", [0, 1, 2, 8])
 def test_buffer_depths(depth: int, stalls: str) -> None:
     checks.buffer(depth, stalls)
+    if depth > 2:
+        checks.buffer(depth, stalls, 8192 // depth + 1)
 
 
 @pytest.mark.parametrize("ratio", [2, 5])

@@ -49,20 +49,22 @@ class Machine:
 
 
 class Fifo(Machine):
-    def __init__(self, depth: int) -> None:
-        self.depth, self.held = depth, 0
+    def __init__(self, station: Buffer) -> None:
+        self.depth, self.held = station.depth, 0
+        self.way = [False] * (station.latency - 1)  # words that are held but not offered yet
 
     def valid(self, i: Bits) -> list[bool]:
-        return [self.held > 0]
+        return [self.held > sum(self.way)]
 
     def ready(self, i: Bits, o: Bits) -> list[bool]:
         return [self.held < self.depth]
 
     def edge(self, i: Bits, o: Bits) -> None:
         self.held += i[0] - o[0]
+        self.way = [i[0], *self.way][: len(self.way)]
 
     def state(self) -> object:
-        return self.held
+        return self.held, tuple(self.way)
 
 
 class Forking(Machine):
@@ -513,7 +515,7 @@ def machine(station: Station) -> Machine:
         case Fork():
             return Forking(len(station.outputs))
         case Buffer():
-            return Fifo(station.depth) if station.depth else Machine()
+            return Fifo(station) if station.depth else Machine()
         case Split():
             return Splitting(station.ratio)
         case Merge():

@@ -30,6 +30,7 @@ def test_illegal_kinds_are_refused(fields, part, refused):
         ({"lanes": 1.5}, "Hardware has lanes 1.5"),
         ({"steps_per_pass": 0}, "Hardware has steps_per_pass 0; allowed are 1..64."),
         ({"steps_per_pass": 65}, "Hardware has steps_per_pass 65"),
+        ({"kind": "event"}, "Hardware has kind 'event'; allowed are stream, table."),
         ({"fabric": "wood"}, "Hardware has fabric 'wood'; allowed are plain, ecp5, gowin, xc7, ice40."),
         ({"widths": "wide"}, "Hardware has widths 'wide'; allowed are actual, format."),
     ],

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -88,13 +89,30 @@ def test_attention_computes_first_what_takes_fewer_cycles(tokens, first):
     q, k, v = (b.unit(n, last, 16) for n in "qkv")
     network = b.readout(b.lif("lif", b.put(Attention("attention", (q, k, v), 2))), 2)
     other = {"kv": "qk", "qk": "kv"}[first]
-    for named, wanted in (({}, first), ({"attention": Fold(2, 4)}, first),
+    for named, wanted in (({"attention": Fold(2, 4)}, first),
                           ({"attention": Fold(2, 4, other)}, other)):
         assert solve(network, Hardware(4000, 2, named))["attention"].first == wanted
     layer = network["attention"]
     pace = {f: cycles(layer, Fold(2, 4, f), network) for f in ("kv", "qk")}
     assert pace == {"kv": tokens * 8 * 2, "qk": tokens * 8 * tokens // 4}
     assert pace[first] < pace[other]
+
+
+def test_attention_that_keeps_up_either_way_takes_less_memory():
+    """Digits: 8,192 bits of k and v instead of 10,240 bits of counters, with the same lanes."""
+    network = digits_network(width=32, heads=4, steps=4)
+    layer = network["block.0.attention"]
+    fold = solve(network, Hardware(256, 4))[layer.name]
+    assert fold == Fold(1, 1, "qk")
+    assert cycles(layer, fold, network) == 8192
+    assert cycles(layer, Fold(1, 1, "kv"), network) == 4096
+    memory = {}
+    for first in ("kv", "qk"):
+        plan = build(network, Hardware(400, 4, {layer.name: Fold(1, 1, first)}))
+        memory[first] = sum(
+            s.memory_bits for s in plan.stations if s.kind in ("attend", "recall")
+        )
+    assert memory == {"kv": 10240, "qk": 8192}
 
 
 @pytest.mark.parametrize("budget", [40, 60, 90, 150, 400])
@@ -143,3 +161,31 @@ def test_cycles_of_tables_bound_the_interval(fold, loaders):
     plan = build(network, Hardware(1 << 20, 4, named))
     wanted = cycles(network["block.0.fc1.conv"], named["block.0.fc1.conv"], network)
     assert schedule(plan, 4).interval >= wanted
+
+
+@pytest.mark.parametrize("budget", [200, 400, 1000])
+def test_tables_are_derived_from_lanes(budget):
+    network = digits_network(width=8, steps=4)
+    hardware = Hardware(budget, 4, kind="table")
+    folds = solve(network, hardware)
+    assert spent(network, folds) <= budget
+    for layer in network.layers:
+        if layer.name in folds:
+            assert (folds[layer.name].kind == "table") == (layer.kind == "synapse")
+    plan = build(network, hardware)
+    assert plan.lanes == spent(network, folds)
+    slowest = max(cycles(network[name], fold, network) for name, fold in folds.items())
+    assert schedule(plan, 4).interval >= slowest
+
+
+def test_loaders_hide_behind_a_pass():
+    network = digits_network(width=16, steps=4)
+    for name, fold in solve(network, Hardware(3000, 4, kind="table")).items():
+        if fold.kind == "table" and fold.loaders > 1:
+            fewer = replace(fold, loaders=fold.loaders // 2)
+            assert cycles(network[name], fewer, network) > cycles(network[name], fold, network)
+
+
+def test_derived_tables_need_lut_ram(refused):
+    with refused("Hardware has kind table; fabric ice40 has no LUT RAM, allowed are plain, ecp5, gowin, xc7."):
+        solve(NETWORK, Hardware(4000, 2, fabric="ice40", kind="table"))

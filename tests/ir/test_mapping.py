@@ -16,6 +16,8 @@ from ir.mapping import Mapped, place
         ("ecp5", 23, 4, False, False, Mapped(lut_ram=2, selected_bits=4)),
         ("ecp5", 36, 24, True, True, Mapped(logic_bits=864)),
         ("ecp5", 512, 16, True, True, Mapped(block_ram=1)),
+        ("ecp5", 144, 24, True, True, Mapped(block_ram=2)),
+        ("ice40", 72, 1, False, True, Mapped(logic_bits=72)),
         ("gowin", 12, 8, False, True, Mapped(lut_ram=2)),
         ("xc7", 12, 8, False, True, Mapped(lut_ram=8)),
         ("xc7", 116, 2, False, True, Mapped(lut_ram=8, selected_bits=2)),

