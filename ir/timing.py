@@ -8,6 +8,7 @@ offered. docs/MICROARCHITECTURE.md states what is computed here; nothing is take
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -282,11 +283,13 @@ def _attend(
     return [queries, words, words], [added[rows - 1 :: rows] + 1]
 
 
-def _window(
-    station: Window, valid: np.ndarray, move: np.ndarray, samples: int
-) -> tuple[Times, Times]:
+@lru_cache(maxsize=128)
+def _line(station: Window, samples: int) -> tuple[list[int], list[int]]:
+    """Return (last pixel that each position needs, positions after which each pixel may come)."""
     pixels = station.height * station.width
-    row, column = np.divmod(np.arange(station.out_height * station.out_width), station.out_width)
+    row, column = np.divmod(
+        np.arange(station.out_height * station.out_width), station.out_width
+    )
     local = (row * station.stride - station.padding) * station.width
     local = local + column * station.stride - station.padding
     frames = np.arange(samples)[:, None] * pixels
@@ -295,7 +298,13 @@ def _window(
     low = np.append(low, samples * pixels + local[0])
     # Pixel g may be written once ``low`` has reached g - capacity + 1: after that many positions.
     after = np.searchsorted(low, np.arange(samples * pixels) - station.capacity + 1).tolist()
+    return last_needed, after
 
+
+def _window(
+    station: Window, valid: np.ndarray, move: np.ndarray, samples: int
+) -> tuple[Times, Times]:
+    last_needed, after = _line(station, samples)
     groups, words = station.groups, station.words_per_position
     slack = np.arange(groups - 1, -1, -1)
     written_from = (valid.reshape(-1, groups) + slack).max(1).tolist()
@@ -307,22 +316,33 @@ def _window(
     read_start: list[int] = []
     written: list[int] = []
     finished: list[int] = []
-    before = int(NEVER)
 
+    # The innermost loop of sizing: comparisons in place, as calls of max would double its time.
     def write_until(pixel: int) -> None:
+        end = written[-1] if written else int(NEVER) - 1
         for g in range(len(written), pixel + 1):
-            start = written[-1] + 1 if written else before
-            if after[g]:
-                start = max(start, finished[after[g] - 1] + 1)
+            start = end + 1
+            if after[g] and finished[after[g] - 1] >= start:
+                start = finished[after[g] - 1] + 1
+            end = start + groups - 1
+            if written_from[g] > end:
+                end = written_from[g]
             write_start.append(start)
-            written.append(max(start + groups - 1, written_from[g]))
+            written.append(end)
 
-    for position, needed in enumerate(last_needed):
-        write_until(needed)
-        start = max(written[needed] + 1, finished[-1] + 1 if finished else before)
+    end = int(NEVER) - 1
+    for needed, earliest in zip(last_needed, read_from, strict=True):
+        if needed >= len(written):
+            write_until(needed)
+        start = end + 1
+        if written[needed] >= start:
+            start = written[needed] + 1
+        end = start + words - 1
+        if earliest > end:
+            end = earliest
         read_start.append(start)
-        finished.append(max(start + words - 1, read_from[position]))
-    write_until(samples * pixels - 1)
+        finished.append(end)
+    write_until(len(after) - 1)
 
     taken = valid.copy()
     taken[::groups] = np.maximum(taken[::groups], write_start)

@@ -83,12 +83,15 @@ def test_the_fast_design_differs_in_its_folds_alone():
 
 @pytest.mark.slow
 @pytest.mark.skipif("SPIKEWRIGHT_DATA" not in os.environ, reason="needs MNIST's files")
-def test_mnist_is_read_through_rtl(spikewright, tmp_path):
+@pytest.mark.parametrize("name, luts, cycles", [("mnist", 1200, 5000), ("mnist-fast", 3000, 1500)])
+def test_mnist_is_read_through_rtl(spikewright, tmp_path, name, luts, cycles):
     run = tmp_path / "run"
-    done = spikewright("demo", MNIST, "--run", run, "--json")
+    done = spikewright("demo", MNIST.with_name(f"{name}.yaml"), "--run", run, "--json")
     assert done.status == 0, done.err
     found = json.loads(done.out)
     assert found["cosim"]["mismatches"] == 0
     assert found["cosim"]["images"] >= 5000
     assert found["accuracy"]["rtl"] >= 0.975
-    assert found["cycles"]["measured"] == found["cycles"]["predicted"] <= 5000
+    assert found["cycles"]["measured"] == found["cycles"]["predicted"] <= cycles
+    assert found["resources"]["xc7"]["total"]["lut"] <= luts
+    assert found["resources"]["xc7"]["total"]["dsp"] == 0
