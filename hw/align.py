@@ -50,8 +50,11 @@ class Align(Engine):
             shifts.enable.eq(pipeline.enable[0]),
             shifts.address.eq(address),
         ]
+        word_of_run = Signal(range(station.run))
         with m.If(a.valid & a.ready):
-            advance(m, address, station.groups)
+            advance(m, word_of_run, station.run)
+            with m.If(word_of_run == station.run - 1):
+                advance(m, address, station.groups)
         words: list[list[list[Value]]] = []
         for port, link in zip(self.inputs, station.inputs, strict=True):
             word = Signal(link.width, name=f"word_{len(words)}", reset_less=True)

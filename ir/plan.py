@@ -367,12 +367,16 @@ class Align(Station):
         Words per position.
     shift : IntType
         Unsigned field of the parameter memory.
+    run : int
+        Words that follow each other with the same parameters: 1 in order ``PCT`` with all steps in
+        a word, positions x T in order ``CPT``.
     """
 
     kind: ClassVar[str] = "align"
 
     groups: int
     shift: IntType
+    run: int = 1
 
     @property
     def memory_bits(self) -> int:

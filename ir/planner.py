@@ -182,7 +182,7 @@ class _Builder:
         arriving = [self.ready[name, layer.name, k] for k, name in enumerate(layer.inputs)]
         shapes = {(link.order, link.lanes, link.time) for link in arriving}
         return (
-            isinstance(layer, (MaxPool, Add, Readout))
+            isinstance(layer, (MaxPool, Add, ShiftAdd, Readout))
             and len(shapes) == 1
             and arriving[0].order == "CPT"
         )
@@ -386,8 +386,11 @@ class _Builder:
         if self.hardware.widths == "format":
             ends = np.array([[low, high] for high in (0, shift.high) for low in (0, shift.high)]).T
             total = layer.sum_type(a, b, ends)
-        out = self._link(layer, type=total)
-        return self._put(Align(layer.name, inputs, (out,), edge.channels // out.lanes, shift))
+        order = _serial_order(inputs[0])
+        out = self._link(layer, type=total, order=order)
+        groups = edge.channels // out.lanes
+        run = 1 if order is None else out.words // groups
+        return self._put(Align(layer.name, inputs, (out,), groups, shift, run))
 
     def _attention(self, layer: Attention, inputs: tuple[Link, ...], out: Link) -> Link:
         edge, fold = self.network.edges[layer.name], self.folds[layer.name]

@@ -75,6 +75,22 @@ ANCHORS = {
         12_500,
         {"FPGA_SpikingTransformer": (10_600, 143.9, 27)},
     ),
+    "spikingformer-4-256": Anchor(
+        Shape(
+            size=32,
+            channels=3,
+            high=255,
+            tokenizer=((32, False), (64, False), (128, True), (256, True), (256, False)),
+            width=256,
+            depth=4,
+            heads=8,
+            mlp_ratio=4,
+            shortcut=True,
+            default="u4",
+        ),
+        12_000,
+        {"FireFly-T": (330.761, 46, 304), "ExSpike": (1_010, 40, 0)},
+    ),
     "spikformer-reduced": Anchor(
         Shape(
             size=16,
@@ -89,8 +105,24 @@ ANCHORS = {
         400,
         {},
     ),
+    "spikingformer-reduced": Anchor(
+        Shape(
+            size=16,
+            channels=3,
+            high=255,
+            tokenizer=((8, False), (16, True), (32, True), (32, False)),
+            width=32,
+            depth=2,
+            heads=4,
+            mlp_ratio=4,
+            shortcut=True,
+            default="u4",
+        ),
+        400,
+        {},
+    ),
 }
-"""The reduced network has every engine of the others and is small enough to be co-simulated."""
+"""The reduced networks have every engine of the others and are small enough to co-simulate."""
 
 
 def plan_of(name: str) -> tuple[Any, Plan]:

@@ -7,6 +7,7 @@ Each function builds an engine from whatever :mod:`hw` is importable now, and ra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -400,10 +401,16 @@ def join(a: IntType = COUNT, b: IntType = DRIFT, stalls: str = FREE) -> None:
         equal(traffic.moved[0], np.arange(count) + 1, "join offers")
 
 
-def align(a: IntType = COUNT, b: IntType = DRIFT, high: int = 3, stalls: str = FREE) -> None:
+def align(
+    a: IntType = COUNT,
+    b: IntType = DRIFT,
+    high: int = 3,
+    order: str = "PCT",
+    stalls: str = FREE,
+) -> None:
     """Check a sum with shifts, whose parameter words belong to channel groups."""
     lanes, steps, count, positions = 2, 2, 3, 5
-    channels = lanes * count
+    channels, run = lanes * count, 1 if order == "PCT" else positions * steps
     left = link(positions * count, lanes, steps, a, "a")
     right = link(positions * count, lanes, steps, b, "b")
     shifts = values((2, channels), IntType(0, high))
@@ -413,7 +420,10 @@ def align(a: IntType = COUNT, b: IntType = DRIFT, high: int = 3, stalls: str = F
     o = link(positions * count, lanes, steps, total, "o")
     x, y = values((steps, positions, channels), a), values((steps, positions, channels), b, SEED + 1)
     field = IntType.of_width(IntType(0, high).width, signed=False)
-    station = plans.Align("o", (left, right), (o,), count, field)
+    if order == "CPT":  # one step a word
+        serial = {"words": o.words * steps, "steps": 1, "order": order, "time": steps}
+        left, right, o = (replace(each, **serial) for each in (left, right, o))
+    station = plans.Align("o", (left, right), (o,), count, field, run)
     rows = shifts.T.reshape(count, -1).tolist()
     image = Image("o", 2 * lanes * field.width, tuple(pack_fields(r, [field] * len(r)) for r in rows))
     dut = engine("align", "Align", station, image)

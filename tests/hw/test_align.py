@@ -8,6 +8,7 @@ from tests.hw.bench import STALLS
 @pytest.mark.parametrize("stalls", [f"{source}/{sink}" for source in STALLS for sink in STALLS])
 def test_stalls(stalls: str) -> None:
     checks.align(stalls=stalls)
+    checks.align(order="CPT", stalls=stalls)
 
 
 @pytest.mark.parametrize("high", [0, 1, 5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from sim.shard import Stalls
 from sim.specimen import Shape, spikformer
 
 TINY = Shape(size=4, channels=2, tokenizer=((4, False), (4, True)), width=4, heads=2, steps=2)
+NETWORKS = {"plain": TINY, "xc7": replace(TINY, shortcut=True)}
 
 
 def test_unknown_anchors_are_refused(tmp_path):
@@ -24,24 +27,30 @@ def test_unknown_anchors_are_refused(tmp_path):
         scale("resnet", tmp_path)
 
 
-def test_whole_networks_keep_most_lanes_busy(tmp_path):
-    row = scale("spikformer-1-384", tmp_path, luts=False)
-    assert row["interval"] < 250_000
-    assert row["lanes"] <= ANCHORS["spikformer-1-384"].lanes
+@pytest.mark.parametrize(
+    ("name", "kcycles"), [("spikformer-1-384", 250), ("spikingformer-4-256", 220)]
+)
+def test_whole_networks_keep_most_lanes_busy(name, kcycles, tmp_path):
+    row = scale(name, tmp_path, luts=False)
+    assert row["interval"] < kcycles * 1000
+    assert row["lanes"] <= ANCHORS[name].lanes
     useful = sum(layer["busy"] * layer["lanes"] for layer in row["layers"]) / row["lanes"]
     assert row["busy"] == pytest.approx(useful, abs=1e-3)
     assert row["busy"] >= 0.8
     assert max(layer["busy"] for layer in row["layers"]) >= 0.95
     text = page([row], "command")
-    assert "| FPGA_SpikingTransformer | spikformer-1-384, 4 | | 10,600 | 143.9 | 1,525,340 | 27 | |" in text
+    assert f"| Spikewright | {name}, 4 | {row['lanes']:,}, {row['busy']:.1%} |" in text
+    for other in ANCHORS[name].published:
+        assert f"| {other} | {name}, 4 |" in text
 
 
 @pytest.mark.parametrize("fabric", ["plain", "xc7"])
 def test_tables_in_verilator(fabric, builds, tmp_path):
-    network = spikformer(TINY)
+    network = spikformer(NETWORKS[fabric])
     plan = fit(build(network, Hardware(120, 2, fabric=fabric, kind="table")))
     kinds = {station.kind for station in plan.stations}
-    assert kinds >= {"tile", "reorder", "stepwise", "window", "join"}
+    assert kinds >= {"tile", "reorder", "stepwise", "window"}
+    assert kinds & {"join", "align"}
     emit(network, plan, tmp_path / "v")
     pixels = np.random.default_rng(1).integers(0, 17, (6, *network.input.shape))
     for stalls in (None, Stalls(seed=2)):
@@ -70,7 +79,8 @@ def test_memories_are_counted_apart(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_reduced_network_is_as_predicted(builds):
-    found = measure("spikformer-reduced", builds)
+@pytest.mark.parametrize("name", ["spikformer-reduced", "spikingformer-reduced"])
+def test_the_reduced_networks_are_as_predicted(name, builds):
+    found = measure(name, builds)
     assert found["mismatches"] == 0, found["first_difference"]
     assert found["cycles_as_predicted"]
