@@ -67,9 +67,13 @@ class Solver:
         Back-to-back samples, at least 2.
     start : Solver, optional
         Solution for a plan that differs only by larger buffers and windows: a lower bound.
+    pace : int
+        Least cycles between the first words that the source offers of two samples.
     """
 
-    def __init__(self, plan: Plan, samples: int, start: Solver | None = None) -> None:
+    def __init__(
+        self, plan: Plan, samples: int, start: Solver | None = None, *, pace: int = 0
+    ) -> None:
         self.plan = plan
         self.samples = samples
         self.valid: dict[str, np.ndarray] = {}
@@ -81,6 +85,9 @@ class Solver:
             floor = np.arange(link.words * samples, dtype=np.int64)
             self.valid[name] = floor if start is None else start.valid[name]
             self.move[name] = floor if start is None else start.move[name]
+        self.valid[plan.source.name] = np.maximum(
+            self.valid[plan.source.name], np.repeat(np.arange(samples) * pace, plan.source.words)
+        )
         if start is not None:
             self._dirty = {
                 new.name

@@ -21,6 +21,7 @@ from hw.memory import ROM_NAME
 from hw.top import identifier
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
+from ir.occupancy import settle
 from ir.plan import Plan
 from ir.planner import build
 from ir.schedule import Schedule, schedule
@@ -34,8 +35,7 @@ from sim.yosys import Design, version
 _REMARK = (
     "Weights are random. Cycles are predicted by schedule for back-to-back images. LUT6 by Yosys "
     "(7-series), engine by engine; read-only memories and order-changing buffers are counted as "
-    "bits. Buffers are at their most generous size, so bits are an upper bound. The product is "
-    "kcycles x kLUT."
+    "bits. The product is kcycles x kLUT."
 )
 FABRIC = "xc7"
 SAMPLES = 3
@@ -126,7 +126,7 @@ ANCHORS = {
 
 
 def plan_of(name: str) -> tuple[Any, Plan]:
-    """Return an anchor's network and its plan, buffers at their most generous size.
+    """Return an anchor's network and its plan, buffers as deep as its interval needs.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def plan_of(name: str) -> tuple[Any, Plan]:
     anchor = ANCHORS[name]
     network = spikformer(anchor.shape)
     hardware = Hardware(anchor.lanes, network.steps, fabric=FABRIC, kind="table")
-    return network, build(network, hardware)
+    return network, settle(build(network, hardware))
 
 
 def scale(
