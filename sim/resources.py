@@ -222,7 +222,9 @@ def _count(
         before, after = _cells(work / "before.json"), _cells(work / "after.json")
     found = {}
     for name in names:
-        mapped = {kind: n for kind, n in after[name].items() if kind not in design.modules}
+        # A black box with parameters is called $paramod, a digest and its name.
+        boxes = [kind for kind in after[name] if kind.split("\\")[-1] in design.modules]
+        mapped = {kind: n for kind, n in after[name].items() if kind not in boxes}
         arithmetic = {kind: before[name][kind] for kind in ARITHMETIC if kind in before[name]}
         found[name] = Part(fabric.usage(mapped), mapped, arithmetic)
     return found

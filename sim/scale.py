@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hw.corner import CORNER_NAME
 from hw.emit import emit
 from hw.memory import ROM_NAME
+from hw.top import identifier
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.plan import Plan
 from ir.planner import build
 from ir.schedule import Schedule, schedule
+from sim.cosimulate import cosimulate
 from sim.fabrics import FABRICS, Usage
 from sim.resources import parts
 from sim.specimen import Shape, spikformer
 from sim.testbench import TOP
 from sim.yosys import Design, version
 
+_REMARK = (
+    "Weights are random. Cycles are predicted by schedule for back-to-back images. LUT6 by Yosys "
+    "(7-series), engine by engine; read-only memories and order-changing buffers are counted as "
+    "bits. Buffers are at their most generous size, so bits are an upper bound. The product is "
+    "kcycles x kLUT."
+)
 FABRIC = "xc7"
 SAMPLES = 3
 Progress = Callable[[str, int, int], None]
@@ -170,6 +180,79 @@ def count(
     for name in design.children[TOP]:
         total += found[name].usage
     return total, {name: part.usage.lut for name, part in found.items()}
+
+
+def measure(name: str, build_dir: Path, images: int = 4) -> dict[str, Any]:
+    """Co-simulate an anchor; return mismatches and whether cycles came as predicted.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`ANCHORS`; only the reduced ones take less than hours.
+    build_dir : Path
+        Cache of compiled simulators.
+    images : int
+        Random images, at least 4.
+    """
+    network, plan = plan_of(name)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, network.input.high + 1, (images, *network.input.shape))
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
+        verilog = Path(scratch) / "verilog"
+        emit(network, plan, verilog)
+        predicted = schedule(plan, images)
+        found = cosimulate(
+            verilog, plan, network, pixels, build_dir=build_dir, shards=1, schedule=predicted
+        )
+    return {
+        "images": images,
+        "spikes_compared": found.spikes_compared,
+        "mismatches": found.mismatches,
+        "first_difference": found.first_difference,
+        "measured_interval": found.cycles.interval,
+        "cycles_as_predicted": found.cycles_as_predicted,
+    }
+
+
+def page(rows: Sequence[Mapping[str, Any]], command: str) -> str:
+    """Return the rows as a Markdown page."""
+    lines = [
+        "# Published accelerators beside ours",
+        "",
+        f"`{command}`",
+        "",
+        _REMARK,
+        "",
+        "| accelerator | network, T | lanes, busy | kcycles | kLUT | product | DSP | memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        where = f"{row['network']}, {row['steps']}"
+        luts = "" if row["luts"] is None else f"{row['luts'] / 1e3:.1f}"
+        memory = f"{row['memory_bits'] / 1e6:.1f} Mbit"
+        lines.append(
+            f"| Spikewright | {where} | {row['lanes']:,}, {row['busy']:.1%} | "
+            f"{row['interval'] / 1e3:.1f} | {luts} | {row.get('product', '')} | "
+            f"{row.get('dsp', '')} | {memory} |"
+        )
+        for other, found in row["published"].items():
+            lines.append(
+                f"| {other} | {where} | | {found['kcycles']:,} | {found['kluts']} | "
+                f"{found['product']:,.0f} | {found['dsp']} | |"
+            )
+    for row in rows:
+        lines += ["", f"## Engines of {row['network']}", ""]
+        lines += [
+            "| engine | kind | pe | simd | lanes | busy | LUT6 |",
+            "|---|---|--:|--:|--:|--:|--:|",
+        ]
+        for layer in row["layers"]:
+            used = (row.get("engines") or {}).get(identifier(layer["engine"]), "")
+            lines.append(
+                f"| {layer['engine']} | {layer['kind']} | {layer['pe']} | {layer['simd']} | "
+                f"{layer['lanes']} | {layer['busy']:.1%} | {used} |"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def _box(module: str) -> str:

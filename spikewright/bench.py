@@ -128,3 +128,27 @@ def lanes(
             listed(fabric), out, seeds=seeds if place else 0, jobs=jobs, tell=tell
         )
     print_rows(found, json)
+
+
+@app.command(epilog="Example: spikewright bench scale spikformer-1-384 --json")
+def scale(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NETWORK...", help="Anchors; all without it.")
+    ] = None,
+    luts: Annotated[bool, typer.Option(help="Generate Verilog and count LUT6 too.")] = True,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Co-simulate 4 random images; for reduced networks.")
+    ] = False,
+    json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Set networks of published accelerators beside ours: cycles, LUT6 and their product."""
+    from spikewright import stages
+    from spikewright.screen import print_rows, progress
+
+    with progress() as tell:
+        found = stages.bench_scale(names or [], out, luts=luts, measured=measure, tell=tell)
+    if not json:
+        keys = ("network", "steps", "lanes", "busy", "interval", "latency", "luts")
+        found = {"rows": [{key: row[key] for key in keys} for row in found["rows"]]}
+    print_rows(found, json)

@@ -221,6 +221,28 @@ def bench_lanes(
     return {"rows": found}
 
 
+def bench_scale(
+    names: Sequence[str],
+    out: Path | None,
+    *,
+    luts: bool = True,
+    measured: bool = False,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Set networks of published accelerators beside ours; write the page if asked for."""
+    from ir.strict import write_text
+    from sim.scale import ANCHORS, measure, page, scale
+
+    rows = []
+    for name in names or ANCHORS:
+        row = scale(name, cache() / "netlists", luts=luts, progress=tell)
+        rows.append(row | (measure(name, cache() / "simulators") if measured else {}))
+    if out is not None:
+        command = " ".join(["spikewright bench scale", *names, *([] if luts else ["--no-luts"])])
+        write_text(out, page(rows, command))
+    return {"rows": rows}
+
+
 def characterise(
     fabrics: Sequence[str],
     out: Path,

@@ -11,14 +11,14 @@ FABRICS = ("plain", "ecp5", "gowin", "xc7")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("fabric", FABRICS)
+@pytest.mark.parametrize("fabric", ["ecp5", "xc7"])
 def test_every_format(scheme: str, fabric: str) -> None:
     checks.table(scheme, fabric=fabric)
 
 
 @pytest.mark.parametrize("simd", [1, 4, 5, 17])
 @pytest.mark.parametrize("pe", [1, 3])
-@pytest.mark.parametrize("loaders", [1, 3, 4])
+@pytest.mark.parametrize("loaders", [1, 3])
 @pytest.mark.parametrize("banks", [1, 2])
 def test_odd_shapes(simd: int, pe: int, loaders: int, banks: int) -> None:
     fabric = FABRICS[(simd + pe + loaders + banks) % 4]

@@ -131,7 +131,7 @@ def test_flipped_image_is_seen_and_equals_the_flipped_network(emitted):
     assert result.build_seconds < 1  # images are no part of the compiled simulator
 
 
-@pytest.mark.parametrize("first", ["kv", "qk"])
+@pytest.mark.parametrize("first", [pytest.param("kv", marks=pytest.mark.slow), "qk"])
 def test_currents_with_shifts_and_either_order_of_attention(first, tmp_path, builds):
     """Signed pooling, shifted sums and attention of both orders: every value, every cycle."""
     b = Builder(np.random.default_rng(8), 2, neurons="default", schemes=("u3",))

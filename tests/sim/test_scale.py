@@ -1,0 +1,76 @@
+"""Anchors: planned from one number of lanes, counted without memories, the reduced one co-simulated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hw.emit import emit
+from ir.errors import SpikewrightError
+from ir.fold import Hardware
+from ir.planner import build
+from ir.schedule import schedule
+from ir.sizing import fit
+from sim.cosimulate import cosimulate
+from sim.scale import ANCHORS, count, measure, page, scale
+from sim.shard import Stalls
+from sim.specimen import Shape, spikformer
+
+TINY = Shape(size=4, channels=2, tokenizer=((4, False), (4, True)), width=4, heads=2, steps=2)
+
+
+def test_unknown_anchors_are_refused(tmp_path):
+    with pytest.raises(SpikewrightError, match="Anchor is 'resnet'; allowed are spikformer-1-384"):
+        scale("resnet", tmp_path)
+
+
+def test_whole_networks_keep_most_lanes_busy(tmp_path):
+    row = scale("spikformer-1-384", tmp_path, luts=False)
+    assert row["interval"] < 250_000
+    assert row["lanes"] <= ANCHORS["spikformer-1-384"].lanes
+    useful = sum(layer["busy"] * layer["lanes"] for layer in row["layers"]) / row["lanes"]
+    assert row["busy"] == pytest.approx(useful, abs=1e-3)
+    assert row["busy"] >= 0.8
+    assert max(layer["busy"] for layer in row["layers"]) >= 0.95
+    text = page([row], "command")
+    assert "| FPGA_SpikingTransformer | spikformer-1-384, 4 | | 10,600 | 143.9 | 1,525,340 | 27 | |" in text
+
+
+@pytest.mark.parametrize("fabric", ["plain", "xc7"])
+def test_tables_in_verilator(fabric, builds, tmp_path):
+    network = spikformer(TINY)
+    plan = fit(build(network, Hardware(120, 2, fabric=fabric, kind="table")))
+    kinds = {station.kind for station in plan.stations}
+    assert kinds >= {"tile", "reorder", "stepwise", "window", "join"}
+    emit(network, plan, tmp_path / "v")
+    pixels = np.random.default_rng(1).integers(0, 17, (6, *network.input.shape))
+    for stalls in (None, Stalls(seed=2)):
+        found = cosimulate(
+            tmp_path / "v",
+            plan,
+            network,
+            pixels,
+            build_dir=builds,
+            shards=1,
+            stalls=stalls,
+            schedule=schedule(plan, len(pixels)),
+        )
+        assert (found.mismatches, found.first_difference) == (0, None)
+        assert found.cycles_as_predicted, found.runs[0].cycles.first_difference
+
+
+@pytest.mark.slow
+def test_memories_are_counted_apart(tmp_path):
+    network = spikformer(TINY)
+    emit(network, build(network, Hardware(120, 2, fabric="xc7", kind="table")), tmp_path / "v")
+    usage, engines = count(tmp_path / "v", tmp_path)
+    assert usage.lut == sum(engines.values())
+    assert usage.dsp == 0
+    assert usage.block_ram == 0
+
+
+@pytest.mark.slow
+def test_the_reduced_network_is_as_predicted(builds):
+    found = measure("spikformer-reduced", builds)
+    assert found["mismatches"] == 0, found["first_difference"]
+    assert found["cycles_as_predicted"]
