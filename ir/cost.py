@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ir import characterisation
-from ir.characterisation import Characterisation, Costs
+from ir.characterisation import Characterisation, Costs, Model
 from ir.errors import SpikewrightError
 from ir.features import TOP, Features, features
 from ir.plan import Plan, Station
@@ -26,7 +26,7 @@ def predict(station: Station, fabric: str, measured: Characterisation | None = N
     Raises
     ------
     SpikewrightError
-        If the fabric or this kind of station was not measured.
+        If the fabric was not measured, or this kind of station has no features.
     """
     costs = _costs(fabric, measured)
     found = features(station, fabric)
@@ -48,17 +48,14 @@ def predict_plan(
 def usage(found: Features, costs: Costs) -> Usage:
     """Return the resources of a station from its features.
 
-    Raises
-    ------
-    SpikewrightError
-        If no such station was measured.
+    A model that was not measured costs one LUT per unit of each feature and one flip-flop per
+    register bit, as ``sim.characterise`` believes before it measures.
     """
     # Constant weights cost less than those of a memory; how much less may not have been measured.
     model = costs.models.get(found.model) or costs.models.get(found.model.removesuffix("_constant"))
     if model is None:
-        raise SpikewrightError(
-            f"Cost of {found.model} was not measured; known are {', '.join(costs.models)}."
-        )
+        nothing = dict.fromkeys(found.logic, 0.0)
+        model = Model(dict.fromkeys(found.logic, 1.0), nothing, (0.0, 1.0), 0.0, 0, 0.0)
     memory = found.memory
     lut = _dot(model.lut, found.logic) + memory.lut_ram * costs.lut_per_lut_ram
     base, per_bit = model.ff

@@ -24,7 +24,7 @@ _BLOCK_COST = {"ecp5": 128, "ice40": 64, "gowin": 128, "xc7": 129}
 _SMALL = {"ecp5": ((4, 16, 1),), "gowin": ((4, 16, 1),), "xc7": ((6, 32, 4), (3, 64, 4))}
 """LUT RAM shapes: width, depth, and how much ``lut_ram`` one takes."""
 _SMALL_COST = {"ecp5": 4, "gowin": 4, "xc7": 8}
-_ROM_WIDTH = {"ecp5": 18, "ice40": 16, "gowin": 36, "xc7": 18}
+_ROM_WIDTH = {"ecp5": 36, "ice40": 16, "gowin": 36, "xc7": 18}
 """Widest word of a block RAM that is only read."""
 _EMULATION = {"ice40": 16}
 """What a memory that is written costs more in block RAM, for it cannot hold its output."""
@@ -64,7 +64,7 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     Examples
     --------
     >>> place("ecp5", 512, 36, rom=True, synchronous=True)
-    Mapped(block_ram=2, lut_ram=0, logic_bits=0, selected_bits=0)
+    Mapped(block_ram=1, lut_ram=0, logic_bits=0, selected_bits=0)
     >>> place("ecp5", 128, 8, rom=True, synchronous=True).block_ram
     1
     >>> place("xc7", 20, 5, rom=False, synchronous=False)

@@ -33,6 +33,9 @@ from sim.testbench import TOP as TOP_NAME
 from sim.yosys import version
 
 NETWORKS = 8
+EXPECTED, BELIEF = 1.0, 0.03
+"""LUTs per bit before any were counted, and how many samples that weighs."""
+_COSTS = ("characterisation", "cost", "features", "usage")  # modules that change no Verilog
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def _model(group: Sequence[Measured], factor: float) -> Model:
     products = sum(each.features.multipliers for each in group)
     dsp = sum(each.usage.dsp for each in group) / products if products else 0.0
     lut_of, carry_of, ff_of = (
-        least_squares(logic, lut),
+        least_squares(logic, lut, EXPECTED, belief=BELIEF),
         least_squares(logic, carry),
         least_squares(registers, ff),
     )
@@ -190,6 +193,7 @@ def _generator() -> str:
     digest = hashlib.sha256(version("amaranth").encode())
     for house in (hw, ir):
         for path in sorted(Path(house.__path__[0]).glob("*.py")):
-            digest.update(path.read_bytes())
+            if path.stem not in _COSTS:
+                digest.update(path.read_bytes())
     digest.update(Path(samples.__file__).read_bytes())
     return digest.hexdigest()[:16]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 
-def least_squares(features: np.ndarray, targets: np.ndarray, *, sweeps: int = 2000) -> np.ndarray:
+def least_squares(
+    features: np.ndarray,
+    targets: np.ndarray,
+    expected: float = 0.0,
+    *,
+    belief: float = 0.0,
+    sweeps: int = 2000,
+) -> np.ndarray:
     """Return the coefficients x >= 0 with the smallest sum of weighted squared errors.
 
     An error weighs the inverse of the target's size, so that large engines do not drown small ones
@@ -15,6 +22,10 @@ def least_squares(features: np.ndarray, targets: np.ndarray, *, sweeps: int = 20
     ----------
     features : float (samples, features)
     targets : float (samples,)
+    expected : float
+        What each coefficient is believed to be before anything was measured.
+    belief : float
+        How many samples that weighs; a feature that no sample has stays as expected.
     sweeps : int
         Passes of coordinate descent at most.
 
@@ -29,10 +40,13 @@ def least_squares(features: np.ndarray, targets: np.ndarray, *, sweeps: int = 20
     [1.0, 2.0]
     """
     weight = 1 / np.sqrt(np.abs(targets) + 16)
-    scale = np.maximum(np.abs(features).max(0, initial=0), 1e-12)
+    scale = np.abs(features).max(0, initial=0)
+    scale = np.where(scale > 0, scale, 1.0)
     a, b = features / scale * weight[:, None], targets * weight
     gram, right = a.T @ a, a.T @ b
-    x = np.zeros(len(right))
+    pull = belief * np.diag(gram) / max(1, len(targets))
+    gram, right = gram + np.diag(pull), right + pull * expected * scale
+    x = np.where(np.diag(gram) > 1e-12, 0.0, expected * scale if belief else 0.0)
     for _ in range(sweeps):
         before = x.copy()
         for k in range(len(x)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,11 +29,14 @@ def test_the_cost_of_stations_is_found():
     rng = np.random.default_rng(0)
     costs = fit([station(rng) for _ in range(9)], fabric("ecp5"))
     model = costs.models["join"]
-    assert model.lut == pytest.approx({"one": 10, "bits": 3}, abs=0.01)
+    assert model.lut == pytest.approx({"one": 10, "bits": 3}, abs=1.5)
     assert (model.ff, model.dsp) == (pytest.approx((1, 1), abs=0.01), 0.5)
-    assert (model.samples, model.error) == (9, 0.0)
+    assert model.samples == 9
+    assert model.error < 0.01
     other = station(rng)
-    assert usage(other.features, costs) == other.usage
+    found = usage(other.features, costs)
+    assert found.lut == pytest.approx(other.usage.lut, rel=0.02)
+    assert replace(found, lut=0) == replace(other.usage, lut=0)
     assert check("x", [other], costs)["left_out"] == 0
 
 
@@ -45,7 +49,7 @@ def test_each_network_is_predicted_from_the_others():
     assert a["measured"] == sum(each.usage.lut for each in networks["a"][:4])
     assert b["left_out"] == 0
     for found in (a, b):
-        assert found["predicted"] == pytest.approx(found["measured"], abs=4)
+        assert found["predicted"] == pytest.approx(found["measured"], rel=0.02)
     networks["b"] = [Measured(each.features, Usage(lut=5)) for each in networks["b"]]
     assert checks(networks, fabric("ecp5"))[0]["predicted"] < a["measured"] / 2
 
@@ -54,6 +58,12 @@ def test_coefficients_are_never_negative():
     features = np.array([[1.0, 1], [1, 2], [1, 3]])
     assert least_squares(features, np.array([3.0, 2, 1])).min() == 0
     assert least_squares(np.zeros((2, 3)), np.array([1.0, 2])).tolist() == [0, 0, 0]
+
+
+def test_what_no_sample_has_stays_as_expected():
+    features = np.array([[1.0, 0], [2, 0]])
+    found = least_squares(features, np.array([4.0, 8]), 1.5, belief=1e-6)
+    assert found.tolist() == pytest.approx([4, 1.5], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["ecp5", "ice40"])

@@ -47,5 +47,5 @@ def test_data_file(monkeypatch, tmp_path):
     assert [row["measured"] for row in found["rows"]] == [100, 101, 102]
     data = load(out)
     assert data.command == "spikewright characterise --fabric xc7 --networks 3 --no-lanes"
-    assert data.fabrics["xc7"].models["top"].lut["one"] == pytest.approx(101, abs=0.1)
+    assert data.fabrics["xc7"].models["top"].lut["one"] == pytest.approx(101, abs=2)
     assert data.lanes == ()
