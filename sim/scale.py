@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ def scale(
 def count(
     verilog: Path, build_dir: Path, progress: Progress | None = None
 ) -> tuple[Usage, dict[str, int]]:
-    """Return what a design takes without its large memories, and the LUTs of each engine."""
+    """Return what a design takes without large memories and DSPs, and the LUTs of each engine."""
     design = Design.read(verilog)
     outside = {name: _box(design.modules[name]) for name in (ROM_NAME, CORNER_NAME)}
     bare = {
@@ -212,7 +212,8 @@ def count(
     }
     design = Design(design.folder, bare | outside)
     names = sorted({*design.children[TOP], TOP})
-    found = parts(design, names, FABRICS[FABRIC], build_dir=build_dir, progress=progress, top=TOP)
+    fabric = replace(FABRICS[FABRIC], synth=f"{FABRICS[FABRIC].synth} -nodsp")
+    found = parts(design, names, fabric, build_dir=build_dir, progress=progress, top=TOP)
     total = found[TOP].usage
     for name in design.children[TOP]:
         total += found[name].usage
