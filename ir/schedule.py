@@ -46,6 +46,15 @@ class Schedule:
         last = self.moves[self.plan.sink.name][:, -1]
         return int(last[-1] - last[-2])
 
+    @property
+    def steady(self) -> bool:
+        """Whether the last two intervals are equal, so that further samples may be extrapolated.
+
+        Where samples go through two banks they can come early and late in turn.
+        """
+        last = self.moves[self.plan.sink.name][:, -1]
+        return len(last) < 3 or bool(last[-1] - last[-2] == last[-2] - last[-3])
+
     def first_last(self, link: str) -> list[tuple[int, int]]:
         """Return (first, last) transfer cycle of each sample on a link."""
         return [(int(m[0]), int(m[-1])) for m in self.moves[link]]

@@ -198,7 +198,7 @@ def cosimulate(
     tell("build", 1, 1)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
         base = Path(scratch) if run_dir is None else run_dir
-        slices = np.array_split(images, max(1, min(shards, len(images) // LEAST_SAMPLES)))
+        slices = np.array_split(images, _count(len(images), shards))
         workers = [
             Shard(
                 built,
@@ -254,6 +254,21 @@ def cosimulate(
         build_seconds=round(build_seconds, 3),
         run_seconds=round(run_seconds, 3),
     )
+
+
+def longest(images: int, shards: int) -> int:
+    """Return the images of the longest of ``shards`` slices, as :func:`cosimulate` cuts them.
+
+    Examples
+    --------
+    >>> longest(9, 2), longest(7, 2)
+    (5, 7)
+    """
+    return -(-images // _count(images, shards))
+
+
+def _count(images: int, shards: int) -> int:
+    return max(1, min(shards, images // LEAST_SAMPLES))
 
 
 def _run(workers: list[Shard], total: int, tell: Progress) -> None:

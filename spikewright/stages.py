@@ -100,7 +100,7 @@ def simulate(
     from hw.emit import emit
     from ir.schedule import schedule
     from ir.strict import dump_json, write_text
-    from sim.cosimulate import cosimulate
+    from sim.cosimulate import cosimulate, longest
     from sim.results import cosimulation, firing_rates
     from sim.shard import Stalls
     from sw import golden
@@ -118,6 +118,8 @@ def simulate(
     verilog = out / "verilog"
     emit(export.network, plan, verilog)
     predicted = schedule(plan)
+    if not predicted.steady:
+        predicted = schedule(plan, max(longest(len(pixels), shards), stall_images))
     common: dict[str, Any] = {
         "build_dir": cache() / "simulators",
         "golden_model": lambda batch: golden.run(export.network, batch),

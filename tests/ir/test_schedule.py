@@ -49,3 +49,9 @@ def test_solving_from_a_larger_plan_gives_the_same_times():
 def test_solver_gives_up_after_its_sweeps_and_after_the_latest_cycle():
     assert not Solver(PLAN, 4).solve(sweeps=1)
     assert not Solver(PLAN, 4).solve(latest=100)
+
+
+@pytest.mark.parametrize(("last", "steady"), [([9, 19, 29, 39], True), ([9, 18, 29, 39], False), ([9, 19], True)])
+def test_only_equal_intervals_are_steady(last, steady):
+    found = Schedule(PLAN, len(last), {PLAN.sink.name: np.array(last)[:, None]})
+    assert found.steady is steady
