@@ -299,8 +299,8 @@ FAULTS = [
     ),
     _window(
         "padding wins over negative values",
-        "issue), fill, read.data)",
-        "issue), 0, read.data)",
+        "Mux(outside, fill, read.data)",
+        "Mux(outside, 0, read.data)",
         type=IntType(-6, 5),
         fill=-6,
     ),

@@ -145,7 +145,7 @@ def test_currents_with_shifts_and_either_order_of_attention(first, tmp_path, bui
     assert network.edges["pool"].type.signed
     folds = {"attention": Fold(1, 2, first)}
     plan = fit(build(network, Hardware(80, 2, folds, widths="format")))
-    emit(network, plan, tmp_path / "verilog", probes=tuple(plan.probes))
+    emit(network, plan, tmp_path / "verilog")
     images = random_images(network, 1, 6)
     result = cosimulate(
         tmp_path / "verilog", plan, network, images, build_dir=builds, schedule=schedule(plan, 6)
