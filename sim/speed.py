@@ -75,7 +75,7 @@ _DIGITS = {
 DIGITS = Design("digits", Shape(schemes=_DIGITS), 256, 48)
 """The shape and formats of ``configs/digits.yaml``."""
 
-LARGE = Design("large", Shape(stem=32, width=64, default="u4"), 1024, 24)
+LARGE = Design("large", Shape(stem=32, width=64, default="u4"), 1400, 24)
 """Twice as many channels and four times as many lanes: more than 30,000 LUT."""
 
 DESIGNS = (DIGITS, LARGE)
