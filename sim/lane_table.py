@@ -1,6 +1,6 @@
 """LUTs per lane of every kind of synapse, weight format and fabric: rows, and a page of them.
 
-Cores are measured alone (:mod:`sim.lanes`): 8 outputs of 64 inputs, 512 lanes, weights at run time,
+Cores are measured alone (`sim.lanes`): 8 outputs of 64 inputs, 512 lanes, weights at run time,
 memories and accumulators apart. Outputs of a gated, integer or shift core share nothing but
 activations, so one of the eight is mapped unless the core is placed. Whole engines have
 accumulators, control and weights in block RAM.
