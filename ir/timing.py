@@ -173,21 +173,8 @@ def _summed(
 
 
 def _reorder(valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, Times]:
-    write_from = valid.reshape(samples, -1).copy()
-    read_from = delayed(move, 1).reshape(samples, -1)
-    written, read = np.empty_like(write_from), np.empty_like(read_from)
-    for f in range(samples):
-        write_from[f, 0] = max(
-            write_from[f, 0],
-            written[f - 1, -1] + 1 if f else NEVER,
-            read[f - 2, -1] + 1 if f >= 2 else NEVER,
-        )
-        written[f] = ramp(write_from[f])
-        read_from[f, 0] = max(
-            read_from[f, 0], written[f, -1] + 1, read[f - 1, -1] + 1 if f else NEVER
-        )
-        read[f] = ramp(read_from[f])
-    return [written.ravel()], [read.ravel() + 1]
+    written, read = _banks(valid, delayed(move, 1), samples)
+    return [written], [read + 1]
 
 
 def _tile(station: Tile, valid: np.ndarray, move: np.ndarray, samples: int) -> tuple[Times, Times]:
