@@ -8,11 +8,12 @@ import numpy as np
 
 from ir.fold import Fold, Hardware
 from ir.folding import choices, dimensions, lanes
-from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import LIF, Add, Attention, Input, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
 from ir.tables import ARITY
+from sim.growing import Growing
 
 SCHEMES = ("u2", "u3", "u4", "u5", "u6", "u8", "pot2", "pot3", "pot4")
 _MOST_LANES = 32  # of one engine
@@ -27,35 +28,33 @@ def sample(seed: int, fabric: str) -> tuple[Network, Hardware]:
     return _Sample(np.random.default_rng(seed)).build(seed, fabric)
 
 
-class _Sample:
+class _Sample(Growing):
     def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__(int(rng.choice([1, 2, 3])))
         self.rng = rng
-        self.steps = int(rng.choice([1, 2, 3]))
-        self.layers: list[Layer] = []
-        self.edges: dict[str, Edge] = {}
 
     def build(self, seed: int, fabric: str) -> tuple[Network, Hardware]:
         rng = self.rng
         width = int(rng.choice([4, 6, 8]))
         shape = (int(rng.integers(1, 3)), int(rng.integers(4, 9)), int(rng.integers(4, 9)))
-        last = self._put(Input("input", (), shape, int(rng.choice([1, 3, 15, 255]))))
+        last = self.put(Input("input", (), shape, int(rng.choice([1, 3, 15, 255]))))
         last = self._cell("stem", last, width, 3, 1, 1)
-        last = self._put(
+        last = self.put(
             MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1)))
         )
         branch = self._cell("position", last, width, 3, 1, 1)
-        last = self._put(Add("position.add", (last, branch)))
+        last = self.put(Add("position.add", (last, branch)))
         q, k, v = (self._cell(f"block.{n}", last, width, 1) for n in "qkv")
-        mixed = self._put(Attention("block.attention", (q, k, v), int(rng.choice([1, 2]))))
+        mixed = self.put(Attention("block.attention", (q, k, v), int(rng.choice([1, 2]))))
         mixed = self._lif("block.attention_lif", mixed)
-        last = self._put(Add("block.add", (last, self._cell("block.proj", mixed, width, 1))))
+        last = self.put(Add("block.add", (last, self._cell("block.proj", mixed, width, 1))))
         hidden = self._cell("block.fc1", last, 2 * width, 1)
-        last = self._put(Add("block.mlp", (last, self._cell("block.fc2", hidden, width, 1))))
+        last = self.put(Add("block.mlp", (last, self._cell("block.fc2", hidden, width, 1))))
         classes = int(rng.choice([4, 6, 10]))
         scheme = self._scheme()
         weight = rng.choice(scheme.levels, (classes, width)).astype(np.int8)
         bias = rng.integers(-99, 100, classes)
-        self._put(Readout("head", (last,), scheme, weight, bias))
+        self.put(Readout("head", (last,), scheme, weight, bias))
         network = Network(self.steps, tuple(self.layers), {"name": f"sample-{seed}", "high": 1})
         folds = {}
         for layer in network.layers:
@@ -69,12 +68,6 @@ class _Sample:
         built_for = fabric if fabric in ARITY else "plain"
         return network, Hardware(1 << 20, self.steps, folds, widths, built_for)
 
-    def _put(self, layer: Layer) -> str:
-        self.layers.append(layer)
-        sources = tuple(self.edges[name] for name in layer.inputs)
-        self.edges[layer.name] = layer.edge(sources, self.steps)
-        return layer.name
-
     def _scheme(self) -> Scheme:
         return Scheme.parse(str(self.rng.choice(SCHEMES)))
 
@@ -85,7 +78,7 @@ class _Sample:
         shape = (out, self.edges[source].channels, kernel, kernel)
         weight = self.rng.choice(scheme.levels, shape).astype(np.int8)
         weight.flat[0], weight.flat[-1] = scheme.levels[-1], scheme.levels[0]
-        put = self._put(Synapse(name, (source,), scheme, weight, stride, padding))
+        put = self.put(Synapse(name, (source,), scheme, weight, stride, padding))
         return self._lif(f"{name}_lif", put)
 
     def _lif(self, name: str, source: str) -> str:
@@ -101,7 +94,7 @@ class _Sample:
         reach = min(reach, neuron.membrane.high / 2)
         threshold = rng.integers(1, int(reach) + 2, edge.channels)
         bias = rng.integers(-int(reach / 4) - 1, int(reach / 4) + 2, edge.channels)
-        return self._put(LIF(name, (source,), neuron, threshold, bias))
+        return self.put(LIF(name, (source,), neuron, threshold, bias))
 
     def _fold(self, layer: Layer, network: Network) -> Fold:
         legal = list(choices(layer, network))

@@ -6,26 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ir.layers import LIF, Add, Attention, Edge, Input, Layer, MaxPool, Readout, Synapse
+from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
+from sim.growing import Growing
 
 
-class _Builder:
-    """Appends layers and knows the edge of each."""
+class _Builder(Growing):
+    """Appends layers with random weights and thresholds."""
 
     def __init__(self, steps: int, scheme: str, seed: int) -> None:
-        self.steps, self.scheme = steps, Scheme.parse(scheme)
+        super().__init__(steps)
+        self.scheme = Scheme.parse(scheme)
         self.rng = np.random.default_rng(seed)
-        self.layers: list[Layer] = []
-        self.edges: dict[str, Edge] = {}
-
-    def put(self, layer: Layer) -> str:
-        self.layers.append(layer)
-        inputs = tuple(self.edges[name] for name in layer.inputs)
-        self.edges[layer.name] = layer.edge(inputs, self.steps)
-        return layer.name
 
     def unit(self, name: str, source: str, out: int, kernel: int = 1) -> str:
         """Append a convolution that keeps the map, and its neurons."""

@@ -11,9 +11,7 @@ from ir.layers import (
     LIF,
     Add,
     Attention,
-    Edge,
     Input,
-    Layer,
     MaxPool,
     Readout,
     ShiftAdd,
@@ -22,6 +20,7 @@ from ir.layers import (
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.scheme import Scheme
+from sim.growing import Growing
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,10 @@ def spikformer(shape: Shape, seed: int = 0) -> Network:
     return _Drawing(shape, seed).network()
 
 
-class _Drawing:
+class _Drawing(Growing):
     def __init__(self, shape: Shape, seed: int) -> None:
+        super().__init__(shape.steps)
         self.shape, self.rng = shape, np.random.default_rng(seed)
-        self.layers: list[Layer] = []
-        self.edges: dict[str, Edge] = {}
-
-    def put(self, layer: Layer) -> str:
-        self.layers.append(layer)
-        inputs = tuple(self.edges[name] for name in layer.inputs)
-        self.edges[layer.name] = layer.edge(inputs, self.shape.steps)
-        return layer.name
 
     def scheme(self, name: str) -> Scheme:
         return Scheme.parse(self.shape.schemes.get(name, self.shape.default))
