@@ -102,9 +102,7 @@ def _jobs(name: str, build_dir: Path, place_seeds: Sequence[int]) -> Iterator[Jo
         scheme = Scheme.parse(form)
         for activation in (IntType(0, 1), IntType(0, 3)):
             row = _row(name, _kind(scheme, activation), activation, scheme)
-            core = Lanes(scheme, activation, OUTPUTS if seeds else 1, SIMD)
-            mapped = core.outputs * SIMD
-            yield row, _measured(name, core, mapped, seeds, folder)
+            yield row, _measured(name, scheme, activation, seeds, folder)
     if name in ARITY:
         for form in TABLE_FORMATS:
             scheme = Scheme.parse(form)
@@ -137,9 +135,16 @@ def _kind(scheme: Scheme, activation: IntType) -> str:
 
 
 def _measured(
-    name: str, core: Lanes, lanes: int, seeds: Sequence[int], folder: Path
+    name: str, scheme: Scheme, activation: IntType, seeds: Sequence[int], folder: Path
 ) -> Callable[[], Mapping[str, Any]]:
-    return lambda: measure(name, core, lanes, place_seeds=seeds, build_dir=folder)
+    """Measure a core, which is made only then."""
+    outputs = OUTPUTS if seeds else 1
+
+    def run() -> Mapping[str, Any]:
+        core = Lanes(scheme, activation, outputs, SIMD)
+        return measure(name, core, outputs * SIMD, place_seeds=seeds, build_dir=folder)
+
+    return run
 
 
 def _table(
