@@ -15,6 +15,9 @@ from ir.plan import Neurons, Station
 from ir.scheme import Scheme
 from ir.types import IntType
 
+PARTIAL_DISTANCE = 3
+"""Cycles from reading a partial sum to the first one in which it can be read again."""
+
 
 @dataclass(frozen=True)
 class Reorder(Station):
@@ -198,10 +201,6 @@ class Tile(Station):
         codes = self.passes * self.tables.words * self.tables.word_width
         partial = self.visits * self.pe * self.partial.width if self.synapse_fold > 1 else 0
         return codes + partial
-
-
-PARTIAL_DISTANCE = 3
-"""Cycles from reading a partial sum to the first one in which it can be read again."""
 
 
 @dataclass(frozen=True)
