@@ -63,16 +63,17 @@ class Attend(Engine):
         updated = Signal(width)
         for bank in range(2):
             m.submodules[f"bank_{bank}"] = matrix = memory.Memory(
-                shape=width, depth=station.words * station.visits, init=[]
+                shape=width, depth=station.depth, init=[]
             )
-            write, read = matrix.write_port(), matrix.read_port(domain="comb")
+            write = matrix.write_port()
+            # A word is read one visit ahead. A memory of one word is rewritten in that very cycle.
+            read = matrix.read_port(transparent_for=[write] if station.depth == 1 else [])
             m.d.comb += [
                 write.en.eq(count.go & (count.bank == bank)),
                 write.addr.eq(count.address),
                 write.data.eq(updated),
-                read.addr.eq(
-                    Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)
-                ),
+                read.en.eq(1),
+                read.addr.eq(Mux((waiting != 0) & (apply.bank == bank), apply.next, count.next)),
             ]
             contents.append(read.data)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
@@ -168,10 +169,11 @@ class _Visit:
     """Place of one side in the (token, word, chunk, row) walk over a sample, and its bank."""
 
     def __init__(self, m: Module, station: attention.Attend, name: str) -> None:
-        depth = station.words * station.visits
+        depth = station.depth
         self.go = Signal(name=f"{name}_go")
         self.bank = Signal(name=f"{name}_bank")
         self.address = Signal(range(depth), name=f"{name}_address")
+        self.next = Signal(range(depth), name=f"{name}_next")
         self.chunk = Signal(range(station.chunks), name=f"{name}_chunk")
         self.row = Signal(range(station.rows), name=f"{name}_row")
         token = Signal(range(station.tokens), name=f"{name}_token")
@@ -180,11 +182,13 @@ class _Visit:
         self.last_visit: Value = last_row & (self.chunk == station.chunks - 1)
         wrap = self.address == depth - 1
         self.last: Value = wrap & (token == station.tokens - 1)
+        m.d.comb += self.next.eq(self.address)
+        m.d.sync += self.address.eq(self.next)
         with m.If(self.go):
             advance(m, self.row, station.rows)
             with m.If(last_row):
                 advance(m, self.chunk, station.chunks)
-            advance(m, self.address, depth)
+            m.d.comb += self.next.eq(Mux(wrap, 0, self.address + 1))
             with m.If(wrap):
                 advance(m, token, station.tokens)
             with m.If(self.last):

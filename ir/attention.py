@@ -61,6 +61,11 @@ class Attend(Station):
         return self.chunks * self.rows
 
     @property
+    def depth(self) -> int:
+        """Words of one bank of the matrix memory."""
+        return self.words * self.visits
+
+    @property
     def counters(self) -> int:
         """Counters in a word of the matrix memory."""
         return self.simd * self.o.lanes * self.i.steps
@@ -71,7 +76,7 @@ class Attend(Station):
 
     @property
     def operations(self) -> int:
-        return self.tokens * self.words * self.visits * self.lanes
+        return self.tokens * self.depth * self.lanes
 
     @property
     def count(self) -> IntType:
@@ -81,7 +86,7 @@ class Attend(Station):
     @property
     def memory_bits(self) -> int:
         """Size of both banks of k^T v [bit]."""
-        return 2 * self.words * self.visits * self.counters * self.count.width
+        return 2 * self.depth * self.counters * self.count.width
 
 
 @dataclass(frozen=True)

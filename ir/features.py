@@ -301,8 +301,7 @@ def _attend(station: Any, fabric: str) -> Features:
     count = (station.tokens).bit_length()
     rows = counted // (columns * steps)
     summed, _, _ = tree(rows, count)
-    depth = station.memory_bits // (2 * counted * count)
-    bank = mapping.place(fabric, depth, counted * count, rom=False, synchronous=False)
+    bank = mapping.place(fabric, station.depth, counted * count, rom=False, synchronous=True)
     memory = _sum(bank, bank)
     logic = {
         "one": 1.0,
@@ -311,7 +310,8 @@ def _attend(station: Any, fabric: str) -> Features:
         "stored": memory.logic_bits,
         "selected": memory.selected_bits,
     }
-    registers = counted * count + station.i.width + 2 * station.o.width + memory.logic_bits
+    held = 0 if bank.block_ram else 2 * counted * count
+    registers = counted * count + station.i.width + 2 * station.o.width + held + memory.logic_bits
     return Features("attend", logic, registers, memory)
 
 

@@ -279,9 +279,16 @@ FAULTS = [
     ),
     _attend(
         "the waiting count takes the address",
-        "Mux((waiting != 0) & (apply.bank == bank), apply.address, count.address)",
-        "Mux(count.bank == bank, count.address, apply.address)",
+        "Mux((waiting != 0) & (apply.bank == bank), apply.next, count.next)",
+        "Mux(count.bank == bank, count.next, apply.next)",
         stalls="flowing/mostly_stalled",
+    ),
+    _attend("a word is read in its own visit", "apply.next, count.next", "apply.address, count.address"),
+    _attend(
+        "the only word is read before it is written",
+        "transparent_for=[write] if station.depth == 1 else []",
+        "",
+        3, 2, 3, 6, 3,
     ),
     _align("left shifted by the right's count", "(left << by[0])", "(left << by[1])"),
     _align("shifts of lanes swapped", "enumerate(zip(*words", "enumerate(zip(*(w[::-1] for w in words)"),
