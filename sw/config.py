@@ -114,7 +114,7 @@ def override(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def _replace(entries: dict[str, Any], key: str, value: Any) -> None:
-    for section in ("quantization.layers", "hardware.folds"):
+    for section in ("quantization.layers", "hardware.folds", "hardware.channels"):
         if key.startswith(section + "."):
             house, noun = section.split(".")
             entries[house][noun][key[len(section) + 1 :]] = value

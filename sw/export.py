@@ -14,6 +14,7 @@ from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.layers import Add, Attention, Input, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
+from ir.widen import widen
 from sw import checkpoint, config, data
 from sw.build import build
 from sw.cell import Cell, Folded, fixed
@@ -92,7 +93,7 @@ def export(
 ) -> Network:
     """Write the export directory ``path`` from the training directory ``directory``.
 
-    The held-back samples travel with it.
+    The held-back samples travel with it. ``hardware.channels`` of the run file widen the network.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def export(
     """
     settings, model, dataset = load(directory, folder)
     preparation = dataset.preparation(settings.model)
-    network = convert(model, settings, preparation.record)
+    network = widen(convert(model, settings, preparation.record), settings.hardware.channels)
     samples = store.Samples(preparation.apply(dataset.test_images), dataset.test_labels)
     store.save(Path(path), network, hardware or settings.hardware.request, samples)
     return network

@@ -232,7 +232,7 @@ class Fold(Section):
 
 
 class Hardware(Section):
-    """What is asked of the accelerator."""
+    """What is asked of the accelerator; ``channels`` as :func:`ir.widen.widen` takes them."""
 
     lanes: Annotated[int, Field(ge=1, le=1 << 20)]
     steps_per_pass: Annotated[int, Field(ge=1, le=64)]
@@ -240,6 +240,7 @@ class Hardware(Section):
     fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
     kind: Literal["stream", "table"] = "stream"
     folds: dict[str, Fold]
+    channels: dict[str, Size] = {}
 
     @property
     def request(self) -> HardwareRequest:

@@ -106,6 +106,19 @@ def test_export_directory_holds_network_and_samples(trained, tmp_path):
     np.testing.assert_array_equal(found.samples.labels, dataset.test_labels)
 
 
+def test_a_widened_export_gives_the_same_labels(tiny, trained, tmp_path):
+    plain = export.export(trained, tmp_path / "plain")
+    channels = {"hardware.channels.block.0.fc1": 20, "hardware.channels.tokenizer.1.conv": 9}
+    wider = config.override(tiny, channels)
+    (trained / "config.yaml").write_text(wider.to_yaml())
+    network = export.export(trained, tmp_path / "wide")
+    assert network.edges["block.0.fc2"].channels == network.edges["position.add"].channels == 9
+    assert network.edges["block.0.fc1_lif"].channels == 20
+    images = store.load(tmp_path / "wide").samples.images[:20]
+    expected = numpy_golden.run(plain, images).outputs["head"]
+    np.testing.assert_array_equal(numpy_golden.run(network, images).outputs["head"], expected)
+
+
 def refuse(directory, tmp_path, words):
     with pytest.raises(SpikewrightError, match=words) as caught:
         export.export(directory, tmp_path / "export")
