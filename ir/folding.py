@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ir.agree import agreed
 from ir.errors import SpikewrightError
 from ir.fold import LARGEST, Fold, Hardware
 from ir.layers import Attention, Layer, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.tables import ARITY, Tables
 from ir.types import IntType
+
+NEURON = 16
+"""What accumulator and neuron of an output of a table take, in lanes of a table."""
 
 
 def divisors(number: int) -> list[int]:
@@ -96,8 +100,9 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     """Return a fold for every layer that folds.
 
     Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
-    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it. Of
-    the two orders of attention that keep up with the same lanes, the one with less memory is taken.
+    the budget of lanes allows; no layer then has more lanes than it needs to keep up with it, but
+    for tables whose words shall fit together (:mod:`ir.agree`). Of the two orders of attention that
+    keep up with the same lanes, the one with less memory is taken.
 
     Raises
     ------
@@ -147,13 +152,16 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             )
     limits = sorted({option.cycles for found in options.values() for option in found})
     for limit in limits:
-        chosen = {
-            name: min((o for o in found if o.cycles <= limit), key=lambda o: o.size, default=None)
+        quick = {
+            name: [option for option in found if option.cycles <= limit]
             for name, found in options.items()
         }
-        fitting = [option for option in chosen.values() if option is not None]
-        if len(fitting) == len(chosen) and sum(o.lanes for o in fitting) <= hardware.lanes:
-            return {name: option.fold for name, option in zip(chosen, fitting, strict=True)}
+        if not all(quick.values()):
+            continue
+        small = {name: min(found, key=lambda o: o.size) for name, found in quick.items()}
+        for chosen in (agreed(quick, network), small):
+            if sum(option.lanes for option in chosen.values()) <= hardware.lanes:
+                return {name: option.fold for name, option in chosen.items()}
     least = sum(found[0].lanes for found in options.values())
     raise SpikewrightError(
         f"Hardware has lanes {hardware.lanes}; this network needs at least {least}."
@@ -189,9 +197,9 @@ class _Option:
 
     @property
     def size(self) -> tuple[int, int]:
-        """What to keep small: lanes, then state; of tables groups of four, then neurons."""
+        """What to keep small: lanes, then state; of tables groups of four, and neurons."""
         if self.fold.kind == "table":
-            return 4 * self.fold.pe * -(-self.fold.simd // 4), self.fold.pe
+            return self.fold.pe * (4 * -(-self.fold.simd // 4) + NEURON), self.fold.pe
         return self.fold.pe * self.fold.simd, self.memory
 
 

@@ -46,7 +46,10 @@ def settle(plan: Plan, samples: int = 3) -> Plan:
                 if isinstance(station, Buffer)
             }
             return plan.resize(depths)
-        samples *= 2
+        if found.interval > interval:  # the first samples had not filled the pipeline yet
+            interval = found.interval
+        else:
+            samples *= 2
     raise SpikewrightError(f"Plan has samples that differ after {_MOST_SAMPLES} at its interval.")
 
 
