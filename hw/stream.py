@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ir import plan
@@ -213,40 +213,6 @@ class Fork(Engine):
         with m.If(i.valid):
             for k, each in enumerate(taken):
                 m.d.sync += done[k].eq(each & ~i.ready)
-        return m
-
-
-class Buffer(Engine):
-    """First-in first-out memory.
-
-    Parameters
-    ----------
-    station : ir.plan.Buffer
-
-    Members
-    -------
-    i : In(stream)
-    o : Out(stream)
-
-    Timing
-    ------
-    Latency 1 cycle, 2 where the words lie in block RAM, throughput 1 transfer per cycle;
-    ``i.ready`` depends on registers only. Depth 0 is a wire.
-    """
-
-    station: plan.Buffer
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        if not self.station.depth:
-            wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
-            return m
-        kind = fifo.SyncFIFOBuffered if self.station.block else fifo.SyncFIFO
-        m.submodules.memory = memory = kind(
-            width=self.station.i.width, depth=self.station.depth
-        )
-        wiring.connect(m, wiring.flipped(self.i), memory.w_stream)
-        wiring.connect(m, memory.r_stream, wiring.flipped(self.o))
         return m
 
 

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from hw.accumulate import Accumulate
 from hw.align import Align
 from hw.attention import Attend
+from hw.buffer import Buffer
 from hw.classify import Classify, layout
 from hw.correlate import Correlate
 from hw.join import Join
@@ -22,7 +23,7 @@ from hw.recall import Recall
 from hw.reorder import Reorder
 from hw.serial import SerialNeurons
 from hw.stepwise import Stepwise
-from hw.stream import Buffer, Engine, Fork, Merge, Split, port
+from hw.stream import Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
 from hw.tile import Tile
 from hw.window import Window

@@ -115,7 +115,8 @@ def _fork(station: Any, fabric: str) -> Features:
 def _buffer(station: Any, fabric: str) -> Features | None:
     if not station.depth:
         return None
-    memory = mapping.place(fabric, station.depth, station.i.width, rom=False, synchronous=False)
+    shape = station.depth, station.i.width
+    memory = mapping.place(fabric, *shape, rom=False, synchronous=station.block)
     address = _width(station.depth)
     logic = {
         "one": 1.0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ir.occupancy import settle
 from ir.plan import Plan
 from ir.planner import build
 from ir.schedule import schedule
+from ir.widen import widen
 from sim.cosimulate import cosimulate
 from sim.fabrics import FABRICS, Usage
 from sim.resources import parts
@@ -53,11 +54,14 @@ class Anchor:
         Budget of lanes with which ours is built.
     published : mapping of name to (kcycles, kLUT, DSP)
         What others need for one image.
+    channels : mapping of layer name to int
+        To how many channels layers are widened, see :func:`ir.widen.widen`.
     """
 
     shape: Shape
     lanes: int
     published: Mapping[str, tuple[float, float, int]]
+    channels: Mapping[str, int] = field(default_factory=dict)
 
 
 ANCHORS = {
@@ -88,8 +92,15 @@ ANCHORS = {
             shortcut=True,
             default="u4",
         ),
-        12_000,
+        9_000,
         {"FireFly-T": (330.761, 46, 304), "ExSpike": (1_010, 40, 0)},
+        {
+            "tokenizer.1.conv": 65,
+            "tokenizer.2.conv": 130,
+            "tokenizer.3.conv": 264,
+            "tokenizer.4.conv": 261,
+            **{f"block.{n}.fc1": 1044 for n in range(4)},
+        },
     ),
     "spikformer-reduced": Anchor(
         Shape(
@@ -136,7 +147,7 @@ def plan_of(name: str) -> tuple[Any, Plan]:
     if name not in ANCHORS:
         raise SpikewrightError(f"Anchor is {name!r}; allowed are {', '.join(ANCHORS)}.")
     anchor = ANCHORS[name]
-    network = spikformer(anchor.shape)
+    network = widen(spikformer(anchor.shape), anchor.channels)
     hardware = Hardware(anchor.lanes, network.steps, fabric=FABRIC, kind="table")
     return network, settle(build(network, hardware))
 

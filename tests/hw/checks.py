@@ -633,7 +633,7 @@ def buffer(depth: int = 3, stalls: str = FREE, width: int = 5) -> None:
     words = list(range(1, 25))
     i, o = (link(len(words), width, 1, BINARY, name) for name in "io")
     station = plans.Buffer("o", (i,), (o,), depth)
-    dut = engine("stream", "Buffer", station)
+    dut = engine("buffer", "Buffer", station)
     traffic = drive(dut, [words], [len(words)], stalls)
     equal(traffic.words[0], words, "buffer")
     delay = station.latency

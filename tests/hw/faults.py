@@ -48,7 +48,7 @@ _maximum = _of("maximum", "maximum")
 _join = _of("join", "join")
 _accumulate = _of("accumulate", "accumulate")
 _classify = _of("classify", "classify")
-_fork, _buffer = _of("fork", "stream"), _of("buffer", "stream")
+_fork, _buffer = _of("fork", "stream"), _of("buffer", "buffer")
 _split, _merge = _of("split", "stream"), _of("merge", "stream")
 _table, _loader = _of("table", "table"), _of("table", "loader")
 _adders, _accumulators = _of("adders", "adder"), _of("accumulators", "adder")
@@ -463,17 +463,22 @@ FAULTS = [
     ),
     _buffer(
         "one word deeper",
-        "depth=self.station.depth",
-        "depth=self.station.depth + 1",
+        "depth=self.station.depth\n",
+        "depth=self.station.depth + 1\n",
         stalls="flowing/mostly_stalled",
     ),
     _buffer(
         "one word shallower",
-        "depth=self.station.depth",
-        "depth=self.station.depth - 1",
+        "depth=self.station.depth\n",
+        "depth=self.station.depth - 1\n",
         stalls="flowing/mostly_stalled",
     ),
     _buffer("a wire", "if not self.station.depth:", "if self.station.depth:"),
+    _buffer("the ring takes one word more", "self.i.ready.eq(held != depth)", "self.i.ready.eq(1)",
+            8, "flowing/mostly_stalled", 1100),
+    _buffer("the ring gives what it gave", "advance(m, ring.read_address, depth)", "pass", 8, "flowing/flowing", 1100),
+    _buffer("the output register waits", "with m.If(~full | self.o.ready):", "with m.If(~full):",
+            8, "flowing/flowing", 1100),
     Fault("memory: always enabled", "memory", "read.en.eq(self.enable)", "read.en.eq(1)", "memory"),
     Fault(
         "memory: words in reverse order",
