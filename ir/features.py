@@ -228,6 +228,7 @@ def _synapse(station: Any, fabric: str) -> Features:
         "decoded": decoded,
         "accumulators": accumulator if folded else 0,
         "rom": memory.logic_bits,
+        "selected": memory.selected_bits,
     }
     counters = _width(depth) + _width(station.synapse_fold)
     if depth == 1:
@@ -456,6 +457,7 @@ def _tile(station: Any, fabric: str) -> Features:
         "totals": station.pe * width * (2 if station.planes > 1 else 1),
         "planes": station.i.width if station.planes > 1 else 0,
         "rom": codes.logic_bits,
+        "selected": codes.selected_bits + partial.selected_bits,
     }
     registers = tables.count * bits * copies + tables.pe * summed + logic["totals"]
     registers += logic["loaders"] + tables.words + held

@@ -45,7 +45,7 @@ class Mapped:
     logic_bits : int
         Bits that become LUTs (of a ROM) or flip-flops (of a memory that is written).
     selected_bits : int
-        Inputs of the multiplexers that choose between LUT RAMs.
+        Inputs of the multiplexers that choose between memories of which each is too shallow.
     """
 
     block_ram: int = 0
@@ -78,15 +78,22 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
         found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits)))
     if synchronous:
         widest = _ROM_WIDTH[fabric] if rom else 36
-        shapes = [(w, d) for w, d in _BLOCKS[fabric].items() if w <= widest]
-        blocks = min(-(-width // w) * -(-depth // d) for w, d in shapes)
-        more = 0 if rom else _EMULATION.get(fabric, 0)
-        found.append((blocks * _BLOCK_COST[fabric] + more, Mapped(blocks)))
+        emulated = 0 if rom else _EMULATION.get(fabric, 0)
+        for w, d in _BLOCKS[fabric].items():
+            if w <= widest:
+                rows, blocks = -(-depth // d), -(-depth // d) * -(-width // w)
+                cost = blocks * _BLOCK_COST[fabric] + emulated + _selection(width, rows, rom)
+                found.append((cost, Mapped(blocks, selected_bits=width * (rows - 1))))
     if not rom:
         for w, d, size in _SMALL.get(fabric, ()):
             rows, columns = -(-depth // d), -(-width // w)
             cost = rows * _SMALL_COST[fabric] * max(width, 1) / w
-            cost += _MULTIPLEXER * (width * (rows - 1) + rows)
+            cost += _selection(width, rows, rom)
             selected = width * (rows - 1)
             found.append((cost, Mapped(0, rows * columns * size, 0, selected)))
     return min(found, key=lambda each: each[0])[1]
+
+
+def _selection(width: int, rows: int, rom: bool) -> float:
+    """Return what choosing one of ``rows`` memories costs, at reading and at writing."""
+    return _MULTIPLEXER * (width * (rows - 1) + (0 if rom else rows))

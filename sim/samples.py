@@ -14,18 +14,47 @@ from ir.neuron import Neuron
 from ir.scheme import Scheme
 from ir.tables import ARITY
 from sim.growing import Growing
+from sim.specimen import Shape, spikformer
 
 SCHEMES = ("u2", "u3", "u4", "u5", "u6", "u8", "pot2", "pot3", "pot4")
 _MOST_LANES = 32  # of one engine
 _TABLES = 0.25  # share of layers built of tables
+_WIDE_LANES = {"table": (400, 2000), "stream": (200, 600)}  # of a wide network
 
 
 def sample(seed: int, fabric: str) -> tuple[Network, Hardware]:
     """Return a spiking transformer of random shape, formats and folds; the same for one seed.
 
-    Some layers are built of tables where the fabric has LUT RAM, all else does not depend on it.
+    Even seeds give all kinds of small engines, some layers built of tables where the fabric has LUT
+    RAM; odd ones a wider network that is built of tables as a whole, or of streams on a fabric that
+    has none.
     """
-    return _Sample(np.random.default_rng(seed)).build(seed, fabric)
+    rng = np.random.default_rng(seed)
+    return _wide(rng, seed, fabric) if seed % 2 else _Sample(rng).build(seed, fabric)
+
+
+def _wide(rng: np.random.Generator, seed: int, fabric: str) -> tuple[Network, Hardware]:
+    """Return a network whose folds follow from a number of lanes."""
+    width, heads = int(rng.choice([24, 32, 48])), int(rng.choice([2, 4]))
+    nouns = ("tokenizer.1.conv", *(f"block.0.{noun}" for noun in ("q", "k", "v", "proj", "fc1")))
+    shape = Shape(
+        size=int(rng.choice([8, 12])),
+        high=int(rng.choice([1, 15, 255])),
+        channels=int(rng.choice([1, 3])),
+        stem=int(rng.choice([8, 12, 16])),
+        width=width,
+        steps=int(rng.choice([2, 4])),
+        heads=heads,
+        mlp_ratio=int(rng.choice([2, 4])),
+        shortcut=bool(rng.random() < 0.5),
+        schemes={noun: str(rng.choice(SCHEMES)) for noun in nouns},
+        default=str(rng.choice(SCHEMES)),
+    )
+    network = spikformer(shape, seed)
+    kind = "table" if fabric in ARITY else "stream"
+    built_for = fabric if fabric in ARITY else "plain"
+    lanes = int(rng.integers(*(_WIDE_LANES[kind])))
+    return network, Hardware(lanes, network.steps, fabric=built_for, kind=kind)
 
 
 class _Sample(Growing):

@@ -23,6 +23,8 @@ from ir.mapping import Mapped, place
         ("xc7", 116, 2, False, True, Mapped(lut_ram=8, selected_bits=2)),
         ("ice40", 20, 5, False, True, Mapped(block_ram=1)),
         ("ice40", 23, 4, False, False, Mapped(logic_bits=92)),
+        ("xc7", 2048, 112, False, True, Mapped(block_ram=13)),
+        ("xc7", 50_000, 60, False, True, Mapped(block_ram=175, selected_bits=24 * 60)),
         ("xc7", 0, 4, False, False, Mapped()),
     ],
 )
