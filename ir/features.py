@@ -115,8 +115,8 @@ def _fork(station: Any, fabric: str) -> Features:
 def _buffer(station: Any, fabric: str) -> Features | None:
     if not station.depth:
         return None
-    shape = station.depth, station.i.width
-    memory = mapping.place(fabric, *shape, rom=False, synchronous=station.block)
+    width, block = station.i.width, station.block
+    memory = mapping.place(fabric, station.depth, width, rom=False, synchronous=block)
     address = _width(station.depth)
     logic = {
         "one": 1.0,

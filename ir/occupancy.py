@@ -1,8 +1,9 @@
-"""Depths of buffers from what they hold: one look at the schedule, where trying sizes takes long.
+"""Sizes of buffers and windows from what they hold: one look at the schedule.
 
-A source that sends a sample every interval fills no buffer more than the network needs. With depths
-that hold what is then held, a source that sends as fast as it can is never later (more depth and
-earlier words only move transfers forward), so the interval stays that of the most generous plan.
+Trying sizes takes long; this takes one schedule or a few. A source that sends a sample every
+interval fills no buffer more than the network needs. With sizes that hold what is then held, a
+source that sends as fast as it can is never later (more room and earlier words only move transfers
+forward), so the interval stays that of the most generous plan.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from ir.errors import SpikewrightError
-from ir.plan import Buffer, Plan
+from ir.plan import Plan, Window
 from ir.schedule import Schedule, Solver
+from ir.timing import oldest
 
 _MOST_SAMPLES = 32
 
 
 def settle(plan: Plan, samples: int = 3) -> Plan:
-    """Return the plan with each buffer as deep as paced samples need.
+    """Return the plan with each buffer and window as large as paced samples need.
 
-    Not the smallest depths, which :func:`ir.sizing.fit` finds by trying, but such that keep the
-    interval. Windows keep their sizes.
+    Not the smallest sizes, which :func:`ir.sizing.fit` finds by trying, but such that keep the
+    interval.
 
     Parameters
     ----------
@@ -38,14 +40,14 @@ def settle(plan: Plan, samples: int = 3) -> Plan:
     while samples <= _MOST_SAMPLES:
         found = solved(plan, samples, interval)
         if all((move[-1] - move[-2] == interval).all() for move in found.moves.values()):
-            depths = {
-                station.name: held(
-                    found.moves[station.i.name][-1], found.moves[station.o.name][-1], interval
-                )
-                for station in plan.stations
-                if isinstance(station, Buffer)
-            }
-            return plan.resize(depths)
+            sizes = {}
+            for station in plan.sized():
+                taken, given = found.moves[station.i.name], found.moves[station.o.name]
+                if isinstance(station, Window):
+                    sizes[station.name] = spanned(station, taken, given)
+                else:
+                    sizes[station.name] = held(taken[-1], given[-1], interval)
+            return plan.resize(sizes)
         if found.interval > interval:  # the first samples had not filled the pipeline yet
             interval = found.interval
         else:
@@ -85,3 +87,21 @@ def held(taken: np.ndarray, given: np.ndarray, interval: int) -> int:
         at = taken + past * interval
         most += np.searchsorted(taken, at) - np.searchsorted(given, at)
     return int(most.max()) + 1
+
+
+def spanned(station: Window, taken: np.ndarray, given: np.ndarray) -> int:
+    """Return the capacity with which a window never waits for room [pixel].
+
+    Parameters
+    ----------
+    station : ir.plan.Window
+    taken, given : int64 (samples, words)
+        Cycles in which its words enter and leave, ascending.
+    """
+    maps = len(taken) * station.maps
+    begun = taken.ravel()[:: station.groups]
+    # The last word of a position is read at the latest one cycle before it leaves.
+    size = station.words_per_position
+    read = given.ravel()[size - 1 :: size] - 1
+    needed = oldest(station, maps)[np.searchsorted(read, begun)]
+    return max(station.span + 1, int((np.arange(len(begun)) - needed).max()) + 1)

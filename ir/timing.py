@@ -270,19 +270,29 @@ def _attend(
     return [queries, words, words], [added[rows - 1 :: rows] + 1]
 
 
-@lru_cache(maxsize=128)
-def _line(station: Window, samples: int) -> tuple[list[int], list[int]]:
-    """Return (last pixel that each position needs, positions after which each pixel may come)."""
+def oldest(station: Window, samples: int) -> np.ndarray:
+    """Return the first pixel that each position of ``samples`` maps needs, along the endless line.
+
+    The last entry is that of the first position of the map behind them.
+    """
     pixels = station.height * station.width
     row, column = np.divmod(
         np.arange(station.out_height * station.out_width), station.out_width
     )
     local = (row * station.stride - station.padding) * station.width
     local = local + column * station.stride - station.padding
+    low = (np.arange(samples)[:, None] * pixels + local).ravel()
+    return np.append(low, samples * pixels + local[0])
+
+
+@lru_cache(maxsize=128)
+def _line(station: Window, samples: int) -> tuple[list[int], list[int]]:
+    """Return (last pixel that each position needs, positions after which each pixel may come)."""
+    pixels = station.height * station.width
+    low = oldest(station, samples)
+    local = low[: station.out_height * station.out_width]
     frames = np.arange(samples)[:, None] * pixels
-    low = (frames + local).ravel()
     last_needed = (frames + np.minimum(local + station.span, pixels - 1)).ravel().tolist()
-    low = np.append(low, samples * pixels + local[0])
     # Pixel g may be written once ``low`` has reached g - capacity + 1: after that many positions.
     after = np.searchsorted(low, np.arange(samples * pixels) - station.capacity + 1).tolist()
     return last_needed, after
