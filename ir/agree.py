@@ -43,18 +43,18 @@ def agreed(options: Mapping[str, Sequence[Chosen]], network: Network) -> dict[st
     network : Network
     """
     found: dict[str, Chosen] = {}
-    meeting = {name: group for group in _meetings(network, options) for name in group}
+    common = {
+        name: _common({each: options[each] for each in group})
+        for group in _meetings(network, options)
+        for name in group
+    }
     lanes: dict[str, int] = {}  # of words in steps; absent where words carry all steps
     for layer in network.layers:
         if layer.name in options:
             source = lanes.get(layer.inputs[0])
-            group = meeting.get(layer.name, ())
-            allowed = options[layer.name]
-            if others := [found[name].fold.pe for name in group if name in found]:
-                allowed = [option for option in allowed if option.fold.pe == others[0]]
-            elif group:
-                pe = _common({name: options[name] for name in group})
-                allowed = [option for option in allowed if option.fold.pe == pe] or allowed
+            allowed, pe = options[layer.name], common.get(layer.name)
+            if pe is not None:
+                allowed = [option for option in allowed if option.fold.pe == pe]
             found[layer.name] = min(allowed, key=lambda o: _weight(o, source))
         if isinstance(layer, Synapse) and found[layer.name].fold.kind == "table":
             lanes[layer.name] = found[layer.name].fold.pe
