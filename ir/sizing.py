@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ir.errors import SpikewrightError
+from ir.occupancy import settle
 from ir.plan import Buffer, Plan, Station, Window
 from ir.schedule import SAMPLES, Solver
 
@@ -15,6 +16,14 @@ _MOST_SAMPLES = 64
 def smallest(station: Station) -> int:
     """Return the smallest size with which the station works at all."""
     return station.span + 1 if isinstance(station, Window) else 0
+
+
+def sized(plan: Plan) -> Plan:
+    """Return the plan with sizes to build: the smallest, or with tiles those that samples fill.
+
+    Tiles send each sample many times, one step a word; trying sizes would take minutes there.
+    """
+    return settle(plan) if any(s.kind == "tile" for s in plan.stations) else fit(plan)
 
 
 def fit(plan: Plan, samples: int = SAMPLES) -> Plan:

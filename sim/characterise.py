@@ -22,8 +22,8 @@ from hw.top import identifier
 from ir.characterisation import FORMAT, VERSION, Costs, Model
 from ir.cost import usage
 from ir.features import TOP, Features, features
+from ir.occupancy import settle
 from ir.planner import build
-from ir.sizing import fit as fit_buffers
 from ir.usage import Usage
 from sim import samples
 from sim.fabrics import Fabric, fabric
@@ -56,7 +56,7 @@ def measure(
 ) -> list[Measured]:
     """Return all stations of the sample network of a seed, the top last."""
     network, hardware = samples.sample(seed, mapped.name)
-    plan = fit_buffers(build(network, hardware))
+    plan = settle(build(network, hardware))
     verilog = build_dir / "samples" / f"{_generator()}-{seed}-{mapped.name}"
     if not (verilog / "manifest.json").exists():
         emit(network, plan, verilog)

@@ -65,9 +65,9 @@ def load_export(path: Path, lanes: int | None = None, widths: str | None = None)
 def make_plan(export: Export) -> Plan:
     """Return the plan of an export, buffer sizes computed."""
     from ir.planner import build
-    from ir.sizing import fit
+    from ir.sizing import sized
 
-    return fit(build(export.network, export.hardware))
+    return sized(build(export.network, export.hardware))
 
 
 def generate(export: Export, plan: Plan, out: Path) -> dict[str, Any]:
