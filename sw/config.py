@@ -79,7 +79,7 @@ def parse(entries: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(entries))
     except ValidationError as error:
-        raise SpikewrightError(_sentence(error)) from None
+        raise SpikewrightError(sentence(error)) from None
 
 
 def load(path: Path) -> Config:
@@ -136,21 +136,23 @@ def _plain(config: Config, include: set[str] | None = None) -> dict[str, Any]:
     return config.model_dump(mode="json", include=include)
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError, noun: str = "Run file") -> str:
+    """Return the first refusal of a file that is called ``noun``, as one sentence."""
     found = error.errors(include_url=False)
-    for kind, verb in (("extra_forbidden", "unknown"), ("missing", "missing")):
-        names = [_key(entry["loc"]) for entry in found if entry["type"] == kind]
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    for kinds, verb in ((unknown, "unknown"), (("missing",), "missing")):
+        names = [_key(entry["loc"]) for entry in found if entry["type"] in kinds]
         if names:
-            noun = "keys" if len(names) > 1 else "key"
-            return f"Run file has {verb} {noun}: {', '.join(names)}."
+            keys = "keys" if len(names) > 1 else "key"
+            return f"{noun} has {verb} {keys}: {', '.join(names)}."
     first = found[0]
     if first["type"] == "union_tag_invalid":
         kind = first["ctx"]["tag"]
-        return f"Run file key model.kind is {kind!r:.80}; allowed are {', '.join(MODELS)}."
+        return f"{noun} key model.kind is {kind!r:.80}; allowed are {', '.join(MODELS)}."
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     message = first["msg"].removeprefix("Input ")
-    return f"Run file key {_key(first['loc'])} is {first['input']!r:.80}; it {message}."
+    return f"{noun} key {_key(first['loc'])} is {first['input']!r:.80}; it {message}."
 
 
 def _key(location: tuple[int | str, ...]) -> str:

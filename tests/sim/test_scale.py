@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from hw.emit import emit
-from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.planner import build
 from ir.schedule import schedule
 from ir.sizing import fit
+from sim.anchor import load
 from sim.cosimulate import cosimulate
-from sim.scale import ANCHORS, count, measure, page, scale
+from sim.lint import lint
+from sim.scale import count, measure, page, scale
 from sim.shard import Stalls
 from sim.specimen import Shape, spikformer
 
@@ -22,25 +23,21 @@ TINY = Shape(size=4, channels=2, tokenizer=((4, False), (4, True)), width=4, hea
 NETWORKS = {"plain": TINY, "xc7": replace(TINY, shortcut=True)}
 
 
-def test_unknown_anchors_are_refused(tmp_path):
-    with pytest.raises(SpikewrightError, match="Anchor is 'resnet'; allowed are spikformer-1-384"):
-        scale("resnet", tmp_path)
-
-
 @pytest.mark.parametrize(
     ("name", "kcycles"), [("spikformer-1-384", 250), ("spikingformer-4-256", 220)]
 )
 def test_whole_networks_keep_most_lanes_busy(name, kcycles, tmp_path):
-    row = scale(name, tmp_path, luts=False)
+    anchor = load(name)
+    row = scale(anchor, tmp_path, luts=False)
     assert row["interval"] < kcycles * 1000
-    assert row["lanes"] <= ANCHORS[name].lanes
+    assert row["lanes"] <= anchor.hardware.lanes
     useful = sum(layer["busy"] * layer["lanes"] for layer in row["layers"]) / row["lanes"]
     assert row["busy"] == pytest.approx(useful, abs=1e-3)
     assert row["busy"] >= 0.8
     assert max(layer["busy"] for layer in row["layers"]) >= 0.95
     text = page([row], "command")
     assert f"| Spikewright | {name}, 4 | {row['lanes']:,}, {row['busy']:.1%} |" in text
-    for other in ANCHORS[name].published:
+    for other in anchor.published:
         assert f"| {other} | {name}, 4 |" in text
 
 
@@ -52,6 +49,7 @@ def test_tables_in_verilator(fabric, builds, tmp_path):
     assert kinds >= {"tile", "reorder", "stepwise", "window"}
     assert kinds & {"join", "align"}
     emit(network, plan, tmp_path / "v")
+    assert not {"LATCH", "UNOPTFLAT", "MULTIDRIVEN"} & lint(tmp_path / "v").keys()
     pixels = np.random.default_rng(1).integers(0, 17, (6, *network.input.shape))
     for stalls in (None, Stalls(seed=2)):
         found = cosimulate(
@@ -81,6 +79,6 @@ def test_memories_are_counted_apart(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["spikformer-reduced", "spikingformer-reduced"])
 def test_the_reduced_networks_are_as_predicted(name, builds):
-    found = measure(name, builds)
+    found = measure(load(name), builds)
     assert found["mismatches"] == 0, found["first_difference"]
     assert found["cycles_as_predicted"]
