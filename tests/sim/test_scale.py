@@ -12,7 +12,7 @@ from ir.fold import Hardware
 from ir.planner import build
 from ir.schedule import schedule
 from ir.sizing import fit
-from sim.anchor import load
+from sim.anchor import ANCHORS, load
 from sim.cosimulate import cosimulate
 from sim.lint import lint
 from sim.scale import count, measure, page, scale
@@ -77,8 +77,9 @@ def test_memories_are_counted_apart(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["spikformer-reduced", "spikingformer-reduced"])
-def test_the_reduced_networks_are_as_predicted(name, builds):
+@pytest.mark.parametrize("name", ANCHORS)
+def test_anchors_are_as_predicted(name, builds):
+    """The full-size networks too: several minutes and gigabytes each."""
     found = measure(load(name), builds)
     assert found["mismatches"] == 0, found["first_difference"]
     assert found["cycles_as_predicted"]
