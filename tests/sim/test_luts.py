@@ -13,5 +13,5 @@ def test_a_counter_tree_is_smaller_than_additions_where_it_is_used():
 
 
 def test_unknown_fabrics_are_refused():
-    with pytest.raises(SpikewrightError, match="Fabric is 'x'; allowed are ecp5, ice40, gowin, xc7"):
+    with pytest.raises(SpikewrightError, match="Fabric 'x' is unknown; allowed are ecp5, ice40, gowin, xc7"):
         measure_popcount("x", 2)
