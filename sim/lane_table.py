@@ -2,7 +2,7 @@
 
 Cores are measured alone (`sim.lanes`): 8 outputs of 64 inputs, 512 lanes, weights at run time,
 memories and accumulators apart. Outputs of a gated, integer or shift core share nothing but
-activations, so one of the eight is mapped unless the core is placed. Whole engines have
+activations, so one of the eight is mapped, but where the core is placed on ECP5. Whole engines have
 accumulators, control and weights in block RAM.
 """
 
@@ -28,6 +28,7 @@ from ir.scheme import Scheme
 from ir.sizing import fit
 from ir.tables import ARITY
 from ir.types import IntType
+from sim.core_place import PARTS
 from sim.fabrics import fabric as fabric_of
 from sim.lanes import measure, measure_table
 from sim.resources import Progress, count
@@ -64,7 +65,7 @@ def rows(
     build_dir : Path
         Cache; what was measured before is not measured again.
     place_seeds : sequence of int
-        Seeds to place ECP5 cores with; ``fmax_mhz`` is the median, None where not placed.
+        Seeds to place ECP5 and iCE40 cores with; ``fmax_mhz`` is the median, None where not placed.
     jobs : int
         Measurements side by side.
     progress : callable, optional
@@ -96,7 +97,7 @@ def rows(
 
 def _jobs(name: str, build_dir: Path, place_seeds: Sequence[int]) -> Iterator[Job]:
     """Yield what is known of each row, and how the rest is measured."""
-    seeds = tuple(place_seeds) if name == "ecp5" else ()
+    seeds = tuple(place_seeds) if name in PARTS else ()
     folder = build_dir / "lanes"
     for form in FORMATS:
         scheme = Scheme.parse(form)
@@ -138,7 +139,7 @@ def _measured(
     name: str, scheme: Scheme, activation: IntType, seeds: Sequence[int], folder: Path
 ) -> Callable[[], Mapping[str, Any]]:
     """Measure a core, which is made only then."""
-    outputs = OUTPUTS if seeds else 1
+    outputs = OUTPUTS if seeds and name == "ecp5" else 1  # eight would fill the iCE40
 
     def run() -> Mapping[str, Any]:
         core = Lanes(scheme, activation, outputs, SIMD)

