@@ -266,3 +266,16 @@ def digits_network(seed: int = 0, *, width: int = 8, heads: int = 2, steps: int 
     hidden = b.unit("block.0.fc2", hidden, width)
     last = b.put(Add("block.0.mlp_add", (last, hidden)))
     return b.readout(last, 10)
+
+
+def meeting_network(steps: int) -> Network:
+    """Return a network whose currents are pooled, added, and added with shifts before a neuron."""
+    b = Builder(np.random.default_rng(0), steps)
+    last = b.unit("stem", b.put(Input("input", (), (2, 4, 3), 3)), 4)
+    pools = [
+        b.put(MaxPool(f"{name}.pool", (b.synapse(name, last, 4),), 2, 1, 0)) for name in ("a", "b")
+    ]
+    last = b.lif("add.lif", b.put(Add("add", tuple(pools))))
+    branches = [b.synapse(name, last, 2) for name in ("c", "d")]
+    shifted = b.put(ShiftAdd("shifted", tuple(branches), np.array([[0, 2], [1, 0]])))
+    return b.readout(b.lif("shifted.lif", shifted), 3)
