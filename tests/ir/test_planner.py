@@ -202,16 +202,20 @@ def test_two_links_of_one_name_are_refused():
         _ = twice.links
 
 
+@pytest.mark.parametrize("slices", [0, 0.8])
 @pytest.mark.parametrize("seed", range(40))
-def test_serial_neurons_take_the_place_of_others_without_cost_in_cycles(seed):
+def test_serial_neurons_take_the_place_of_others_without_cost_in_cycles(seed, slices):
     network = random_network(seed)
-    plan = build(network, random_hardware(network, seed))
+    plan = build(network, random_hardware(network, seed, slices=slices))
     producers = {link.name: station for station in plan.stations for link in station.outputs}
     swapped = []
     for station in plan.stations:
-        if isinstance(station, Neurons):
-            producer = producers[station.i.name]
-            rests = isinstance(producer, Synapse) and producer.synapse_fold >= network.steps >= 2
+        if isinstance(station, Neurons) and not isinstance(station, Stepwise):
+            producer, apart = producers[station.i.name], 1
+            if producer.kind == "merge":
+                producer, apart = producers[producer.i.name], producer.ratio
+            rests = isinstance(producer, Synapse) and network.steps >= 2
+            rests = rests and apart * producer.synapse_fold >= network.steps
             assert isinstance(station, SerialNeurons) == rests
             swapped.append(Neurons(**{f.name: getattr(station, f.name) for f in fields(station)}))
         else:
