@@ -15,9 +15,9 @@ from rich.table import Table
 
 from hw.emit import emit
 from ir.fold import Hardware
+from ir.occupancy import settle
 from ir.planner import build
 from ir.schedule import schedule
-from ir.sizing import sized
 from sim.resources import count
 from sim.shapes import SHAPES
 
@@ -27,7 +27,7 @@ BUDGETS = (64, 256, 1024)
 def measure(lanes: int, steps: int, scratch: Path) -> dict[str, object]:
     """Return one row of the table."""
     network = SHAPES["digits"]()
-    plan = sized(build(network, Hardware(lanes, steps)))
+    plan = settle(build(network, Hardware(lanes, steps)))
     folder = scratch / f"{lanes}-{steps}"
     emit(network, plan, folder)
     usage = count(folder, build_dir=scratch / "counted", jobs=1).total
