@@ -28,15 +28,15 @@ def measure(lanes: int, steps: int, scratch: Path) -> dict[str, object]:
     """Return one row of the table."""
     network = SHAPES["digits"]()
     plan = settle(build(network, Hardware(lanes, steps)))
-    folder = scratch / f"{lanes}-{steps}"
+    folder, predicted = scratch / f"{lanes}-{steps}", schedule(plan)
     emit(network, plan, folder)
     usage = count(folder, build_dir=scratch / "counted", jobs=1).total
     return {
         "budget": lanes,
         "steps": steps,
         "lanes": plan.lanes,
-        "interval": schedule(plan).interval,
-        "latency": schedule(plan).latency,
+        "interval": predicted.interval,
+        "latency": predicted.latency,
         "memory_bits": sum(plan.memory_bits.values()),
         "luts": usage.lut,
         "flip_flops": usage.ff,
