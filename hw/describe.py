@@ -54,6 +54,10 @@ def _header(network: Network, plan: plans.Plan, digest: str) -> Iterator[str]:
         )
 
 
+def _sliced(slices: int) -> str:
+    return f", {slices} time slices" if slices > 1 else ""
+
+
 def _format(layer: Layer) -> str:
     scheme = getattr(layer, "scheme", None)
     return f" {scheme.name}" if scheme else ""
@@ -71,12 +75,14 @@ def _station(station: plans.Station, layer: Layer, contents: Mapping[str, Image]
         yield (
             f"  {station.scheme.name} weights, pe {station.pe}, simd {station.simd}, "
             f"{station.lanes} lanes, folds {station.neuron_fold} x {station.synapse_fold}"
+            f"{_sliced(station.o.time)}"
         )
     if isinstance(station, plans.Window):
         yield (
             f"  map {station.height} x {station.width} x {station.groups} words, kernel "
             f"{station.kernel}, stride {station.stride}, padding {station.padding}, repeats "
             f"{station.repeats}, order {station.order}, {station.capacity} pixels held"
+            f"{_sliced(station.slices)}"
         )
     if isinstance(station, tile.Tile):
         yield (

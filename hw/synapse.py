@@ -12,7 +12,7 @@ from ir.image import Image
 
 
 class Synapse(Engine):
-    """``pe`` outputs of ``simd`` inputs and all time steps per cycle.
+    """``pe`` outputs of ``simd`` inputs and the time steps of a word per cycle.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class Synapse(Engine):
             m.d.sync += word.eq(self.i.payload)
         with m.If(self.i.valid & self.i.ready):
             advance(m, address, weights.depth)
+            self._again(m, address)
 
         sums = self._sums(m, word)
         adding = Signal()
@@ -81,6 +82,19 @@ class Synapse(Engine):
                 m.d.sync += added.eq(Mux(visit == 0, 0, added) + held)
             m.d.comb += self.o.payload[k * width : (k + 1) * width].eq(added)
         return m
+
+    def _again(self, m: Module, address: Signal) -> None:
+        """Let the next time slice of the same outputs read their weights again."""
+        station = self.station
+        fold, slices = station.synapse_fold, station.o.time
+        if slices == 1 or station.neuron_fold == 1:
+            return
+        word, time_slice = Signal(range(fold)), Signal(range(slices))
+        advance(m, word, fold)
+        with m.If(word == fold - 1):
+            advance(m, time_slice, slices)
+            with m.If(time_slice != slices - 1):
+                m.d.sync += address.eq(address - (fold - 1))
 
     def _sums(self, m: Module, word: Value) -> list[Value]:
         """Return the sums of one visit, by lane and step, before any accumulation."""

@@ -13,13 +13,13 @@ from ir import plan
 def loops(station: plan.Window) -> list[Loop]:
     """Return the loop nest of a window, innermost first."""
     width, groups, stride = station.width, station.groups, station.stride
-    group = Loop(groups, address=1)
+    group = Loop(groups // station.slices, address=station.slices)
     taps = [
         Loop(station.kernel, address=groups, column=1),
         Loop(station.kernel, address=width * groups, row=1),
     ]
     inner = [group, *taps] if station.order == "tap" else [*taps, group]
-    inner.append(Loop(station.repeats))
+    inner += [Loop(station.slices, address=1), Loop(station.repeats)]
     pixels = station.height * width
     outer = [
         Loop(station.out_width, stride * groups, column=stride, pixels=stride),

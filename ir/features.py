@@ -160,7 +160,8 @@ def _window(station: Any, fabric: str) -> Features:
     words = station.capacity * station.groups
     memory = mapping.place(fabric, words, station.i.width, rom=False, synchronous=True)
     still = station.kernel == station.stride == 1
-    counts = [station.groups, station.kernel, station.kernel, station.repeats]
+    counts = [station.groups // station.slices, station.slices]
+    counts += [station.kernel, station.kernel, station.repeats]
     if not still:
         counts += [station.out_width, station.out_height]
     counters = sum(map(_width, counts))
@@ -231,6 +232,8 @@ def _synapse(station: Any, fabric: str) -> Features:
         "selected": memory.selected_bits,
     }
     counters = _width(depth) + _width(station.synapse_fold)
+    if station.o.time > 1 and station.neuron_fold > 1:
+        counters += _width(station.synapse_fold) + _width(station.o.time)
     if depth == 1:
         model += "_constant"
     registers = station.i.width + outputs * width + accumulator + counters + held + 3

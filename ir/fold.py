@@ -13,6 +13,8 @@ KINDS = ("stream", "table")
 FIRSTS = ("", "kv", "qk")
 LARGEST = 4096
 """Most outputs, inputs or loaders of a fold."""
+MOST_STEPS = 64
+"""Most time steps of a network."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,13 @@ class Fold:
         cycles. ``pe`` then counts columns, a multiple of the head width for heads side by side, and
         ``simd`` rows of k^T v (``kv``) or keys (``qk``).
     kind : str
-        ``stream``: weights stream past each position, all T time steps side by side. ``table``:
+        ``stream``: weights stream past each position, time steps side by side. ``table``:
         weights stand still in LUT RAM while all positions and steps stream past, one step a cycle.
     loaders : int
         Tables written side by side; 1 for ``stream``.
+    steps : int
+        Of a layer of weights, kind ``stream``: time steps side by side in a word, a divisor of T;
+        a position then takes T / steps times the cycles. 0 for what the hardware says.
     """
 
     pe: int
@@ -41,6 +46,7 @@ class Fold:
     first: str = ""
     kind: str = "stream"
     loaders: int = 1
+    steps: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -51,6 +57,12 @@ class Fold:
             value = getattr(self, noun)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
                 raise SpikewrightError(f"Fold has {noun} {value!r}; allowed are 1..{LARGEST}.")
+        if type(self.steps) is not int or not 0 <= self.steps <= MOST_STEPS:
+            raise SpikewrightError(
+                f"Fold has steps {self.steps!r:.40}; allowed are 0..{MOST_STEPS}."
+            )
+        if self.kind == "table" and self.steps:
+            raise SpikewrightError(f"Fold has steps {self.steps}; kind table allows 0.")
         if self.first not in FIRSTS:
             raise SpikewrightError(
                 f"Fold has first {self.first!r:.40}; allowed are kv, qk and nothing."
@@ -71,7 +83,8 @@ class Hardware:
         (input, weight, time step) accumulated per cycle.
     folds : mapping of layer name to Fold
     steps_per_pass : int
-        Time steps Tc that one pass carries; this version builds Tc = T.
+        Time steps Tc, a divisor of T, that a word carries through the streams of weights whose fold
+        says nothing else.
     widths : str
         ``actual``: accumulators proven for the very weights; ``format``: for any image of the
         declared formats, so that images can be replaced.
@@ -97,9 +110,9 @@ class Hardware:
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:
             raise SpikewrightError(f"Hardware has lanes {self.lanes!r}; allowed are 1..1048576.")
-        if not isinstance(self.steps_per_pass, int) or not 1 <= self.steps_per_pass <= 64:
+        if not isinstance(self.steps_per_pass, int) or not 1 <= self.steps_per_pass <= MOST_STEPS:
             raise SpikewrightError(
-                f"Hardware has steps_per_pass {self.steps_per_pass!r}; allowed are 1..64."
+                f"Hardware has steps_per_pass {self.steps_per_pass!r}; allowed are 1..{MOST_STEPS}."
             )
         if self.fabric not in FABRICS:
             raise SpikewrightError(

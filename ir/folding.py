@@ -33,6 +33,12 @@ def dimensions(layer: Layer, network: Network) -> tuple[int, int] | None:
     return None
 
 
+def steps_of(layer: Layer, fold: Fold, network: Network) -> int:
+    """Return the time steps of a word that the layer takes; of ``fold.steps`` 0 says all."""
+    given = network.edges[layer.inputs[0]].steps
+    return 1 if fold.kind == "table" else min(fold.steps or given, given)
+
+
 def cycles(layer: Layer, fold: Fold, network: Network) -> int:
     """Return the cycles per sample that the layer's busiest station needs when never stalled."""
     source, out = network.edges[layer.inputs[0]], network.edges[layer.name]
@@ -41,7 +47,9 @@ def cycles(layer: Layer, fold: Fold, network: Network) -> int:
         return tile_cycles(layer, fold, network)
     if isinstance(layer, Synapse):
         per_position = (out.channels // fold.pe) * (layer.fan_in // fold.simd)
-        return max(out.positions * per_position, source.positions * source.channels // fold.simd)
+        slices = source.steps // steps_of(layer, fold, network)
+        arriving = source.positions * source.channels // fold.simd
+        return slices * max(out.positions * per_position, arriving)
     if isinstance(layer, Attention):
         rows = out.positions if fold.first == "qk" else out.channels // layer.heads
         return out.positions * (out.channels // fold.pe) * (rows // fold.simd)
@@ -67,9 +75,9 @@ def tile_cycles(layer: Synapse, fold: Fold, network: Network) -> int:
 
 def lanes(layer: Layer, fold: Fold, network: Network) -> int:
     """Return the lanes that the layer's engine is built of."""
-    steps = network.edges[layer.inputs[0]].steps
+    steps = steps_of(layer, fold, network)
     if isinstance(layer, Synapse):
-        return fold.pe * fold.simd * (1 if fold.kind == "table" else steps)
+        return fold.pe * fold.simd * steps
     if isinstance(layer, Readout):
         return fold.pe * fold.simd
     if isinstance(layer, Attention):
@@ -102,13 +110,20 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
     Folds that ``hardware`` names are kept. The others give the slowest layer the fewest cycles that
     the budget of lanes allows; no layer then has more lanes than it needs to keep up with it, but
     for tables whose words shall fit together (:mod:`ir.agree`). Of the two orders of attention that
-    keep up with the same lanes, the one with less memory is taken.
+    keep up with the same lanes, the one with less memory is taken. Streams of weights carry
+    ``hardware.steps_per_pass`` steps a word, unless their fold is named and says otherwise.
 
     Raises
     ------
     SpikewrightError
-        If a named fold is illegal, or the budget is below the smallest folds.
+        If a named fold is illegal, ``steps_per_pass`` does not divide T, or the budget is below the
+        smallest folds.
     """
+    if network.steps % hardware.steps_per_pass:
+        raise SpikewrightError(
+            f"Hardware has steps_per_pass {hardware.steps_per_pass}; allowed are divisors of the "
+            f"network's {network.steps} time steps."
+        )
     foldable = {
         layer.name: layer for layer in network.layers if dimensions(layer, network) is not None
     }
@@ -122,12 +137,23 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             f"Hardware has kind table; fabric {hardware.fabric} has no LUT RAM, allowed are "
             f"{', '.join(ARITY)}."
         )
+    common = hardware.steps_per_pass if hardware.steps_per_pass < network.steps else 0
     options = {
-        name: _options(layer, network, "stream" if name in hardware.folds else hardware.kind)
+        name: _options(layer, network, kind, common)
         for name, layer in foldable.items()
+        for kind in ["stream" if name in hardware.folds else hardware.kind]
     }
     for name, fold in hardware.folds.items():
         layer = foldable[name]
+        if fold.steps and not isinstance(layer, Synapse):
+            raise SpikewrightError(
+                f"Fold of layer {name} has steps {fold.steps}; allowed for {layer.kind} is 0."
+            )
+        if fold.steps and network.steps % fold.steps:
+            raise SpikewrightError(
+                f"Fold of layer {name} has steps {fold.steps}; allowed are divisors of the "
+                f"network's {network.steps} time steps."
+            )
         if fold.kind == "table" and not isinstance(layer, Synapse):
             raise SpikewrightError(
                 f"Fold of layer {name} has kind table; allowed for {layer.kind} is stream."
@@ -142,7 +168,9 @@ def solve(network: Network, hardware: Hardware) -> dict[str, Fold]:
             if (option.fold.pe, option.fold.simd) == (fold.pe, fold.simd)
             and fold.first in ("", option.fold.first)
         ][:1]
-        if fold.kind == "table" and options[name]:
+        if isinstance(layer, Synapse) and options[name]:
+            if fold.kind == "stream" and not fold.steps:
+                fold = replace(fold, steps=common)
             options[name] = [_Option.of(layer, fold, network)]
         if not options[name]:
             legal = ", ".join(map(str, choices(foldable[name], network)))
@@ -203,11 +231,14 @@ class _Option:
         return self.fold.pe * self.fold.simd, self.memory
 
 
-def _options(layer: Layer, network: Network, kind: str) -> list[_Option]:
+def _options(layer: Layer, network: Network, kind: str, steps: int) -> list[_Option]:
     """Return all folds of a layer, smallest first; of equals the fastest, then the squarest."""
     found = list(choices(layer, network))
-    if kind == "table" and isinstance(layer, Synapse):
-        found = [_loaded(layer, fold, network) for fold in found]
+    if isinstance(layer, Synapse):
+        found = [
+            _loaded(layer, fold, network) if kind == "table" else replace(fold, steps=steps)
+            for fold in found
+        ]
     return sorted(
         (_Option.of(layer, fold, network) for fold in found),
         key=lambda o: (

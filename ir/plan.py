@@ -6,7 +6,7 @@ builds the stations, ``ir.schedule`` predicts their cycles; neither knows the ot
 The words of a link follow each other in one of two orders: ``PCT``, position by position (row by
 row), then channel group by channel group; or ``CPT``, channel group by channel group, then position
 by position. Time is innermost in both: a word carries ``steps`` time steps of ``lanes`` channels,
-and ``time`` successive words the steps of the same channels.
+and ``time`` successive words, a time slice each, all steps of the same channels.
 
 A word packs element (lane, step) at bits ``(lane * steps + step) * type.width`` upwards, two's
 complement; lane 0 is the lowest channel of the group.
@@ -172,8 +172,8 @@ class Window(Station):
     """Sliding window over a map that streams in, read ``repeats`` times per position.
 
     The pixels of all samples form one endless line. A ring of ``capacity`` pixels holds a piece of
-    it; padding taps read as ``fill``. Words leave per position: for each repeat, either tap by tap
-    (``order`` ``tap``: ky, kx, group) or group by group (``group``: group, ky, kx).
+    it; padding taps read as ``fill``. Words leave per position and repeat in ``order`` ``tap``:
+    time slice, ky, kx, channel group; or ``group``: word of the pixel, ky, kx.
 
     Parameters
     ----------
@@ -228,6 +228,11 @@ class Window(Station):
         return (self.kernel - 1) * (self.width + 1)
 
     @property
+    def slices(self) -> int:
+        """Parts of a position's words that follow each other, each for some of the steps."""
+        return self.i.time if self.order == "tap" else 1
+
+    @property
     def words_per_position(self) -> int:
         """Output words per output position."""
         return self.repeats * self.kernel**2 * self.groups
@@ -242,9 +247,10 @@ class Window(Station):
 class Synapse(Station):
     """``pe`` x ``simd`` x steps lanes; a position takes ``neuron_fold`` x ``synapse_fold`` words.
 
-    Word ``synapse_fold`` - 1 of each run of ``synapse_fold`` words completes ``pe`` sums.
-    Weight word ``nf * synapse_fold + sf`` holds the code of output ``nf * pe + p`` and lane s at
-    bits ``(p * simd + s) * scheme.bits`` upwards; sf runs over (ky, kx, group).
+    Word ``synapse_fold`` - 1 of each run of ``synapse_fold`` words completes ``pe`` sums; ``time``
+    runs, one a slice, read the same weights. Weight word ``nf * synapse_fold + sf`` holds the code
+    of output ``nf * pe + p`` and lane s at bits ``(p * simd + s) * scheme.bits`` upwards; sf runs
+    over (ky, kx, group).
 
     Parameters
     ----------
@@ -368,8 +374,7 @@ class Align(Station):
     shift : IntType
         Unsigned field of the parameter memory.
     run : int
-        Words that follow each other with the same parameters: 1 in order ``PCT`` with all steps in
-        a word, positions x T in order ``CPT``.
+        Words in a row with the same parameters: a position's slices, in order ``CPT`` all words.
     """
 
     kind: ClassVar[str] = "align"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import gcd
 from typing import Any
 
 import numpy as np
 
 from ir.attention import Attend, Correlate, Mix, Recall
-from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
-from ir.folding import solve
+from ir.folding import solve, steps_of
 from ir.layers import (
     LIF,
     Add,
@@ -56,13 +54,8 @@ def build(network: Network, hardware: Hardware) -> Plan:
     Raises
     ------
     SpikewrightError
-        If folds are illegal, the budget is too small, or ``steps_per_pass`` is not T.
+        If folds are illegal, the budget is too small, or ``steps_per_pass`` does not divide T.
     """
-    if hardware.steps_per_pass != network.steps:
-        raise SpikewrightError(
-            f"Hardware has steps_per_pass {hardware.steps_per_pass}; allowed is {network.steps}, "
-            f"all time steps of the network."
-        )
     return _Builder(network, hardware, solve(network, hardware)).build()
 
 
@@ -103,14 +96,15 @@ class _Builder:
         self.stations.append(station)
         return station.o
 
-    def _link(self, layer: Layer, *, type: IntType | None = None, order: str | None = None) -> Link:
-        """Return the link of a layer's output; with an ``order``, one step per word."""
+    def _link(
+        self, layer: Layer, *, type: IntType | None = None, order: str = "PCT", steps: int = 0
+    ) -> Link:
+        """Return the link of a layer's output, all steps a word unless ``steps`` says fewer."""
         edge, lanes = self.network.edges[layer.name], self.lanes[layer.name]
-        words = edge.positions * edge.channels // lanes
-        found = Link(layer.name, words, lanes, edge.steps, type or edge.type, layer.name)
-        if order is None:
-            return found
-        return replace(found, words=words * edge.steps, steps=1, order=order, time=edge.steps)
+        steps = steps or edge.steps
+        time = edge.steps // steps
+        words = edge.positions * edge.channels // lanes * time
+        return Link(layer.name, words, lanes, steps, type or edge.type, layer.name, order, time)
 
     def _table(self, layer: Layer) -> bool:
         fold = self.folds.get(layer.name)
@@ -125,7 +119,7 @@ class _Builder:
         ]
 
     def _output_lanes(self, layer: Layer) -> int:
-        if isinstance(layer, MaxPool) and self._tile_by_tile(layer):
+        if isinstance(layer, MaxPool) and self._as_it_comes(layer):
             return self.lanes[layer.inputs[0]]
         if isinstance(layer, (Synapse, Attention, MaxPool)):
             return self.folds[layer.name].pe
@@ -167,55 +161,73 @@ class _Builder:
             assert isinstance(layer, Synapse)
             return self._tiled(link, layer, base)
         if isinstance(layer, LIF):
-            return link
-        if not self._tile_by_tile(layer):
-            link = self._parallel(link, layer, index, base)
-            link = self._convert(link, layer.name, base, self._wanted_lanes(layer, index))
+            return link if link.steps == 1 else self._paced(link, layer, base)
+        if not self._as_it_comes(layer):
+            link = self._fitted(link, layer, index, base)
         if len(layer.inputs) == 1:
             return link
         out = link.renamed(f"{base}.buffer")
         whole = sum(s.kind in ("reorder", "attend", "recall") for s in self.stations)
         return self._put(Buffer(layer.name, (link,), (out,), 2 * (1 + whole) * link.words))
 
-    def _tile_by_tile(self, layer: Layer) -> bool:
-        """Return whether a layer takes its inputs channel group by channel group, as they come."""
+    def _as_it_comes(self, layer: Layer) -> bool:
+        """Return whether a layer takes its inputs group by group, or slice by slice."""
         arriving = [self.ready[name, layer.name, k] for k, name in enumerate(layer.inputs)]
-        shapes = {(link.order, link.lanes, link.time) for link in arriving}
-        return (
-            isinstance(layer, (MaxPool, Add, ShiftAdd, Readout))
-            and len(shapes) == 1
-            and arriving[0].order == "CPT"
-        )
+        if len({(link.order, link.lanes, link.time) for link in arriving}) > 1:
+            return False
+        link = arriving[0]
+        if link.order == "CPT":
+            return isinstance(layer, (MaxPool, Add, ShiftAdd, Readout))
+        if isinstance(layer, MaxPool) and link.time > 1:  # unless its fold asks for more a cycle
+            return link.lanes >= self.folds[layer.name].pe * link.time
+        return isinstance(layer, (Add, ShiftAdd)) and link.time > 1
 
-    def _parallel(self, link: Link, layer: Layer, index: int, base: str) -> Link:
-        """Return ``link`` with whole positions and all steps in a word."""
+    def _fitted(self, link: Link, layer: Layer, index: int, base: str) -> Link:
+        """Return ``link`` position by position, with the lanes and steps that a layer wants."""
+        lanes = self._wanted_lanes(layer, index)
+        link = self._placed(link, layer, index, base)
+        if link.lanes != lanes:  # steps are innermost: lanes are cut and joined with all of them
+            link = self._convert(self._paced(link, layer, base), layer.name, base, lanes)
+        if isinstance(layer, Synapse):
+            steps = steps_of(layer, self.folds[layer.name], self.network)
+            return self._paced(link, layer, base, steps)
+        return self._paced(link, layer, base)
+
+    def _placed(self, link: Link, layer: Layer, index: int, base: str) -> Link:
+        """Return ``link`` position by position."""
+        if link.order == "PCT":
+            return link
         source = self.network.edges[layer.inputs[index]]
-        if link.order != "PCT":
-            out = link.renamed(f"{base}.reorder", order="PCT")
-            size = source.height, source.width
-            link = self._put(Reorder(layer.name, (link,), (out,), *size, tiled=False))
-        if link.time > 1:
-            out = link.renamed(
-                f"{base}.steps",
-                words=link.words // link.time,
-                steps=link.time,
-                time=1,
-            )
-            link = self._put(Merge(layer.name, (link,), (out,)))
+        out = link.renamed(f"{base}.reorder", order="PCT")
+        size = source.height, source.width
+        return self._put(Reorder(layer.name, (link,), (out,), *size, tiled=False))
+
+    def _paced(self, link: Link, layer: Layer, base: str, steps: int = 0) -> Link:
+        """Return ``link`` with ``steps`` time steps a word; all for 0."""
+        total = link.steps * link.time
+        steps = steps or total
+
+        def paced(noun: str, count: int) -> Link:
+            words, time = link.words * link.steps // count, total // count
+            return link.renamed(f"{base}.{noun}", words=words, steps=count, time=time)
+
+        common = gcd(link.steps, steps)
+        if link.steps > common:
+            link = self._put(Split(layer.name, (link,), (paced("serial", common),)))
+        if steps > common:
+            link = self._put(Merge(layer.name, (link,), (paced("steps", steps),)))
         return link
 
     def _tiled(self, link: Link, layer: Synapse, base: str) -> Link:
         """Return ``link`` as a tile takes it: one step a word, once per pass."""
         fold, source = self.folds[layer.name], self.network.edges[layer.inputs[0]]
         lanes = gcd(link.lanes, fold.simd)
-        if _serial_order(link) and lanes not in (link.lanes, fold.simd):
-            link = self._parallel(link, layer, 0, base)  # words that fit in neither direction
-        if _serial_order(link) is None:
+        if _sliced(link) and lanes not in (link.lanes, fold.simd):
+            # Words that fit in neither direction.
+            link = self._paced(self._placed(link, layer, 0, base), layer, base)
+        if not _sliced(link):
             link = self._convert(link, layer.name, base, lanes)
-        if link.steps > 1:
-            steps = link.steps
-            out = link.renamed(f"{base}.serial", words=link.words * steps, steps=1, time=steps)
-            link = self._put(Split(layer.name, (link,), (out,)))
+        link = self._paced(link, layer, base, 1)
         parts = link.lanes // lanes
         if parts > 1:
             out = link.renamed(f"{base}.split", words=link.words * parts, lanes=lanes)
@@ -248,10 +260,11 @@ class _Builder:
     def _add(self, layer: Layer, inputs: tuple[Link, ...]) -> Link:
         edge = self.network.edges[layer.name]
         if isinstance(layer, Synapse):
-            sums = self._sum_type(layer, inputs[0].type)
+            sums, steps = self._sum_type(layer, inputs[0].type), inputs[0].steps
             if self._table(layer):
-                return self._tile(layer, inputs[0], self._link(layer, type=sums, order="CPT"))
-            return self._synapse(layer, inputs[0], self._link(layer, type=sums))
+                out = self._link(layer, type=sums, order="CPT", steps=steps)
+                return self._tile(layer, inputs[0], out)
+            return self._synapse(layer, inputs[0], self._link(layer, type=sums, steps=steps))
         if isinstance(layer, LIF):
             return self._put(self._neurons(layer, inputs[0]))
         if isinstance(layer, MaxPool):
@@ -259,11 +272,11 @@ class _Builder:
             shape = (layer.kernel, layer.stride, layer.padding)
             fill = min(0, inputs[0].type.low)
             taps = self._window(layer, inputs[0], source, shape, 1, "group", fill)
-            out = self._link(layer, type=inputs[0].type, order=_serial_order(taps))
+            out = self._link(layer, type=taps.type, order=taps.order, steps=taps.steps)
             return self._put(Maximum(layer.name, (taps,), (out,), layer.kernel**2))
         if isinstance(layer, Add):
             sums = inputs[0].type + inputs[1].type
-            out = self._link(layer, type=sums, order=_serial_order(inputs[0]))
+            out = self._link(layer, type=sums, order=inputs[0].order, steps=inputs[0].steps)
             return self._put(Join(layer.name, inputs, (out,)))
         if isinstance(layer, ShiftAdd):
             return self._align(layer, inputs, edge)
@@ -284,34 +297,23 @@ class _Builder:
     ) -> Link:
         kernel, stride, padding = shape
         # Channel groups one after the other are maps of their own, their steps words of a pixel.
-        groups = link.time if link.order == "CPT" else source.channels // link.lanes
+        groups = link.time * (1 if link.order == "CPT" else source.channels // link.lanes)
         maps = link.words // (source.positions * groups)
         height, width = map_size(layer, source, kernel, stride, padding)
         words = maps * height * width * repeats * kernel**2 * groups
         capacity = max(2 * source.positions, (kernel - 1) * (source.width + 1) + 2)
+        out = link.renamed(f"{layer.name}.window", words=words)
+        map_of = source.height, source.width, groups
         return self._put(
-            Window(
-                layer.name,
-                (link,),
-                (link.renamed(f"{layer.name}.window", words=words),),
-                source.height,
-                source.width,
-                groups,
-                kernel,
-                stride,
-                padding,
-                repeats,
-                order,
-                capacity,
-                fill,
-            )
+            Window(layer.name, (link,), (out,), *map_of, *shape, repeats, order, capacity, fill)
         )
 
     def _synapse(self, layer: Synapse, link: Link, out: Link) -> Link:
         fold = self.folds[layer.name]
         neuron_fold = int(layer.weight.shape[0]) // fold.pe
-        if layer.kernel > 1 or layer.stride > 1 or neuron_fold > 1:
-            source = self.network.edges[layer.inputs[0]]
+        source = self.network.edges[layer.inputs[0]]
+        turned = link.time > 1 and source.channels > link.lanes  # all groups of a slice in a row
+        if layer.kernel > 1 or layer.stride > 1 or neuron_fold > 1 or turned:
             shape = (layer.kernel, layer.stride, layer.padding)
             link = self._window(layer, link, source, shape, neuron_fold, "tap")
         return self._put(
@@ -350,7 +352,7 @@ class _Builder:
 
     def _neurons(self, layer: LIF, link: Link) -> Neurons:
         """Return the neurons of a layer: all steps side by side, or one after the other."""
-        threshold, bias = _range(layer.threshold), _range(layer.bias)
+        threshold, bias = IntType.of(layer.threshold), IntType.of(layer.bias)
         fields = {"threshold": _field(threshold), "bias": _field(bias)}
         if self.hardware.widths == "format":
             threshold, bias = fields["threshold"], fields["bias"]
@@ -361,11 +363,10 @@ class _Builder:
         h, v = layer.neuron.reach(current, threshold, edge.steps)
         common: dict[str, Any] = {"current": current, "h": h, "v": v, **fields}
         groups = edge.channels // self.lanes[layer.name]
-        order = _serial_order(link)
-        if order is None:
+        if not _sliced(link):
             unit = SerialNeurons if self._rests(link, edge.steps) else Neurons
             return unit(layer.name, (link,), (self._link(layer),), layer.neuron, groups, **common)
-        out = self._link(layer, order=order)
+        out = self._link(layer, order=link.order, steps=1)
         positions = edge.positions
         return Stepwise(
             layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
@@ -373,23 +374,24 @@ class _Builder:
 
     def _rests(self, link: Link, steps: int) -> bool:
         """Return whether words of ``link`` are always at least T >= 2 cycles apart."""
-        return any(
-            isinstance(station, SynapseStation) and station.synapse_fold >= steps >= 2
-            for station in self.stations
-            if link in station.outputs
-        )
+        apart = 1
+        for station in reversed(self.stations):
+            if link in station.outputs and isinstance(station, Merge):
+                apart, link = apart * station.ratio, station.i
+            elif link in station.outputs and isinstance(station, SynapseStation):
+                return apart * station.synapse_fold >= steps >= 2
+        return False
 
     def _align(self, layer: ShiftAdd, inputs: tuple[Link, ...], edge: Edge) -> Link:
         a, b = (link.type for link in inputs)
-        shift = IntType.of_width(_range(layer.shifts).width, signed=False)
+        shift = IntType.of_width(IntType.of(layer.shifts).width, signed=False)
         total = layer.sum_type(a, b)
         if self.hardware.widths == "format":
             ends = np.array([[low, high] for high in (0, shift.high) for low in (0, shift.high)]).T
             total = layer.sum_type(a, b, ends)
-        order = _serial_order(inputs[0])
-        out = self._link(layer, type=total, order=order)
+        out = self._link(layer, type=total, order=inputs[0].order, steps=inputs[0].steps)
         groups = edge.channels // out.lanes
-        run = 1 if order is None else out.words // groups
+        run = out.words // groups if out.order == "CPT" else out.time
         return self._put(Align(layer.name, inputs, (out,), groups, shift, run))
 
     def _attention(self, layer: Attention, inputs: tuple[Link, ...], out: Link) -> Link:
@@ -454,7 +456,7 @@ class _Builder:
         if repeats > 1:
             single = Edge(source.channels, 1, 1, 1, total)
             link = self._window(layer, link, single, (1, 1, 0), repeats, "tap")
-        bias = _field(_range(layer.bias))
+        bias = _field(IntType.of(layer.bias))
         logits = self.network.edges[layer.name].type
         products = Synapse(layer.name, (), layer.scheme, layer.weight[:, :, None, None]).sum_type(
             total
@@ -471,14 +473,9 @@ class _Builder:
         return self._put(Classify(layer.name, (link,), (out,), classes, bias))
 
 
-def _serial_order(link: Link) -> str | None:
-    """Return the order of a link that carries one step a word; None if all steps."""
-    return link.order if link.order == "CPT" or link.time > 1 else None
-
-
-def _range(values: object) -> IntType:
-    array = np.asarray(values)
-    return IntType(int(array.min()), int(array.max()))
+def _sliced(link: Link) -> bool:
+    """Return whether the steps of a position's channels are words of their own."""
+    return link.order == "CPT" or link.time > 1
 
 
 def _field(values: IntType) -> IntType:

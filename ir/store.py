@@ -326,7 +326,7 @@ def _hardware(take: _Fields) -> Hardware:
     folds = {}
     for name, entry in take.take("folds", dict).items():
         fold = _Fields(entry, f"Fold of layer {name[:64]!r}")
-        values = {key: fold.take(key, int) for key in ("pe", "simd", "loaders")}
+        values = {key: fold.take(key, int) for key in ("pe", "simd", "loaders", "steps")}
         names = {key: fold.take(key, str) for key in ("kind", "first")}
         folds[name] = Fold(**values, **names)
         fold.done()

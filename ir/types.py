@@ -47,6 +47,11 @@ class IntType:
             return cls(-(1 << (width - 1)), (1 << (width - 1)) - 1)
         return cls(0, (1 << width) - 1)
 
+    @classmethod
+    def of(cls, values: np.ndarray) -> IntType:
+        """Return the range of integers that are all known."""
+        return cls(int(values.min()), int(values.max()))
+
     @property
     def signed(self) -> bool:
         """Whether negative values occur."""

@@ -57,6 +57,9 @@ def busy(
         typer.Option(help="Built-in shape with random weights; repeatable, all without it."),
     ] = None,
     lanes: Annotated[int | None, typer.Option(help="Budget of lanes, for every network.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Time steps a word of every stream of weights.")
+    ] = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="Co-simulate on Verilator as well.")
     ] = False,
@@ -69,7 +72,7 @@ def busy(
     from spikewright.stages import measure_busy
 
     with working("busy"):
-        found = measure_busy(exports or [], shape or [], lanes, measure)
+        found = measure_busy(exports or [], shape or [], lanes, measure, steps)
     if json:
         show({"networks": found}, True)
         return

@@ -181,7 +181,11 @@ def synthesize(
 
 
 def measure_busy(
-    exports: Sequence[Path], shapes: Sequence[str], lanes: int | None, measured: bool
+    exports: Sequence[Path],
+    shapes: Sequence[str],
+    lanes: int | None,
+    measured: bool,
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """Return which share of the lanes works, by export directory or built-in shape."""
     from ir.fold import Hardware
@@ -194,10 +198,14 @@ def measure_busy(
     networks: dict[str, Any] = {}
     for path in exports:
         loaded = load_export(path, lanes)
-        networks[str(path)] = loaded.network, loaded.hardware
+        hardware = loaded.hardware
+        networks[str(path)] = (
+            loaded.network,
+            replace(hardware, steps_per_pass=steps or hardware.steps_per_pass),
+        )
     for name in shapes or (() if exports else SHAPES):
         network = SHAPES[name]()
-        networks[name] = network, Hardware(lanes or LANES[name], network.steps)
+        networks[name] = network, Hardware(lanes or LANES[name], steps or network.steps)
     return {
         name: busy(
             network, hardware, samples(network) if measured else None, cache() / "simulators"

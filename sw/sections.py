@@ -222,13 +222,14 @@ class Training(Section):
 
 
 class Fold(Section):
-    """Parallelism of one layer; ``kind`` and ``loaders`` as in :class:`ir.fold.Fold`."""
+    """Parallelism of one layer; its keys as in :class:`ir.fold.Fold`."""
 
     pe: Size
     simd: Size
     kind: Literal["stream", "table"] = "stream"
     loaders: Size = 1
     first: Literal["", "kv", "qk"] = ""
+    steps: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class Hardware(Section):

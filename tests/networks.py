@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ir.fold import Fold, Hardware
-from ir.folding import choices, dimensions
+from ir.folding import choices, dimensions, divisors
 from ir.golden import run
 from ir.layers import (
     LIF,
@@ -206,9 +206,13 @@ def random_network(
 
 
 def random_hardware(
-    network: Network, seed: int, *, widths: str = "actual", tables: float = 0
+    network: Network, seed: int, *, widths: str = "actual", tables: float = 0, slices: float = 0
 ) -> Hardware:
-    """Return random legal folds for every layer that folds, a share of them with tables."""
+    """Return random legal folds for every layer that folds.
+
+    A share of those with weights are ``tables``; words of a share of the others carry any divisor
+    of T, as ``slices`` of time.
+    """
     rng = np.random.default_rng(seed)
     folds: dict[str, Fold] = {}
     for layer in network.layers:
@@ -219,7 +223,12 @@ def random_hardware(
         if isinstance(layer, Synapse) and rng.random() < tables:
             loaders = int(rng.integers(1, 4))
             folds[layer.name] = replace(folds[layer.name], kind="table", loaders=loaders)
-    return Hardware(1 << 20, network.steps, folds, widths)
+    rng, legal = np.random.default_rng((seed, 2)), divisors(network.steps)
+    for layer in network.layers:
+        if isinstance(layer, Synapse) and rng.random() < slices and folds[layer.name].kind == "stream":
+            folds[layer.name] = replace(folds[layer.name], steps=int(rng.choice(legal)))
+    common = int(rng.choice(legal)) if slices else network.steps
+    return Hardware(1 << 20, common, folds, widths)
 
 
 def random_images(network: Network, seed: int, count: int = 3) -> np.ndarray:
@@ -257,3 +266,16 @@ def digits_network(seed: int = 0, *, width: int = 8, heads: int = 2, steps: int 
     hidden = b.unit("block.0.fc2", hidden, width)
     last = b.put(Add("block.0.mlp_add", (last, hidden)))
     return b.readout(last, 10)
+
+
+def meeting_network(steps: int) -> Network:
+    """Return a network whose currents are pooled, added, and added with shifts before a neuron."""
+    b = Builder(np.random.default_rng(0), steps)
+    last = b.unit("stem", b.put(Input("input", (), (2, 4, 3), 3)), 4)
+    pools = [
+        b.put(MaxPool(f"{name}.pool", (b.synapse(name, last, 4),), 2, 1, 0)) for name in ("a", "b")
+    ]
+    last = b.lif("add.lif", b.put(Add("add", tuple(pools))))
+    branches = [b.synapse(name, last, 2) for name in ("c", "d")]
+    shifted = b.put(ShiftAdd("shifted", tuple(branches), np.array([[0, 2], [1, 0]])))
+    return b.readout(b.lif("shifted.lif", shifted), 3)

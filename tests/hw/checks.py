@@ -82,23 +82,26 @@ def synapse(
     steps: int = 2,
     positions: int = 4,
     stalls: str = FREE,
+    slices: int = 1,
 ) -> None:
     """Check a synapse engine with every code, legal or not."""
     parsed, (neuron_fold, synapse_fold) = Scheme.parse(scheme), folds
     rng = np.random.default_rng(SEED)
     codes = rng.integers(0, 1 << parsed.bits, (neuron_fold, synapse_fold, pe, simd))
     codes.flat[: min(codes.size, 1 << parsed.bits)] = range(min(codes.size, 1 << parsed.bits))
-    x = values((positions, synapse_fold, simd, steps), type)
+    x = values((positions, slices, synapse_fold, simd, steps), type)
     wide = IntType(-(1 << 20), (1 << 20) - 1)
-    i = link(positions * neuron_fold * synapse_fold, simd, steps, type, "i")
-    o = link(positions * neuron_fold, pe, steps, wide, "o")
+    sums = positions * neuron_fold * slices
+    i = replace(link(sums * synapse_fold, simd, steps, type, "i"), time=slices)
+    o = replace(link(sums, pe, steps, wide, "o"), time=slices)
     station = plans.Synapse("o", (i,), (o,), parsed, 1, neuron_fold, synapse_fold)
     code = [IntType.of_width(parsed.bits, signed=False)] * (pe * simd)
     words = tuple(pack_fields(row, code) for row in codes.reshape(-1, pe * simd).tolist())
     dut = engine("synapse", "Synapse", station, Image("o", pe * simd * parsed.bits, words))
     taps = np.repeat(x[:, None], neuron_fold, 1).reshape(-1, simd, steps)
-    traffic = drive(dut, [pack(taps.transpose(2, 0, 1), i)], [o.words], stalls)
-    wanted = np.einsum("nfps,xfst->txnp", parsed.decode(codes), x)
+    feed = pack(taps.transpose(2, 0, 1), link(i.words, simd, steps, type, "i"))
+    traffic = drive(dut, [feed], [o.words], stalls)
+    wanted = np.einsum("nfps,xcfst->ctxnp", parsed.decode(codes), x)
     found = unpack(traffic.words[0], o, neuron_fold * pe)
     equal(found, wanted.reshape(found.shape), f"synapse {scheme} {type}")
     if stalls == FREE:
@@ -292,19 +295,20 @@ def window(
     stalls: str = FREE,
     type: IntType = OCTAL,
     fill: int = 0,
+    slices: int = 1,
 ) -> None:
     """Check a window against NumPy, and its cycles against a literal reading of the page."""
     (height, width), (kernel, stride, padding) = size, shape
-    lanes, steps = 2, 1
+    lanes, words = 2, count * slices
     span = (kernel - 1) * (width + 1)
-    i = link(height * width * count, lanes, steps, type, "i")
+    i = replace(link(height * width * words, lanes, 1, type, "i"), time=slices)
     station = plans.Window(
         "o",
         (i,),
         (i,),
         height,
         width,
-        count,
+        words,
         kernel,
         stride,
         padding,
@@ -314,13 +318,13 @@ def window(
         fill,
     )
     places = station.out_height * station.out_width
-    o = link(places * station.words_per_position, lanes, steps, type, "o")
+    o = link(places * station.words_per_position, lanes, 1, type, "o")
     station = plans.Window(**{**station.__dict__, "outputs": (o,)})
-    x = values((samples, steps, height * width, count * lanes), type)
+    x = values((samples, slices, height * width, count * lanes), type)
     taps = windows(x, size, kernel, stride, padding, fill)
-    taps = taps.reshape(samples, steps, places, count, lanes, kernel, kernel)
-    axes = (0, 2, 5, 6, 3, 4, 1) if order == "tap" else (0, 2, 3, 5, 6, 4, 1)
-    rows = taps.transpose(axes).reshape(samples * places, 1, -1, lanes, steps)
+    taps = taps.reshape(samples, slices, places, count, lanes, kernel, kernel)
+    axes = (0, 2, 1, 5, 6, 3, 4) if order == "tap" else (0, 2, 3, 1, 5, 6, 4)
+    rows = taps.transpose(axes).reshape(samples * places, 1, -1, lanes)
     rows = np.repeat(rows, repeats, 1).reshape(1, -1, lanes)
     feed = [word for sample in x for word in pack(sample, i)]
     dut = engine("window", "Window", station)
@@ -410,7 +414,7 @@ def align(
 ) -> None:
     """Check a sum with shifts, whose parameter words belong to channel groups."""
     lanes, steps, count, positions = 2, 2, 3, 5
-    channels, run = lanes * count, 1 if order == "PCT" else positions * steps
+    channels, run = lanes * count, {"PCT": 1, "slices": steps, "CPT": positions * steps}[order]
     left = link(positions * count, lanes, steps, a, "a")
     right = link(positions * count, lanes, steps, b, "b")
     shifts = values((2, channels), IntType(0, high))
@@ -420,8 +424,9 @@ def align(
     o = link(positions * count, lanes, steps, total, "o")
     x, y = values((steps, positions, channels), a), values((steps, positions, channels), b, SEED + 1)
     field = IntType.of_width(IntType(0, high).width, signed=False)
-    if order == "CPT":  # one step a word
-        serial = {"words": o.words * steps, "steps": 1, "order": order, "time": steps}
+    if order != "PCT":  # one step a word
+        serial = {"words": o.words * steps, "steps": 1, "time": steps}
+        serial["order"] = "CPT" if order == "CPT" else "PCT"
         left, right, o = (replace(each, **serial) for each in (left, right, o))
     station = plans.Align("o", (left, right), (o,), count, field, run)
     rows = shifts.T.reshape(count, -1).tolist()

@@ -9,6 +9,7 @@ from tests.hw.bench import STALLS
 def test_stalls(stalls: str) -> None:
     checks.align(stalls=stalls)
     checks.align(order="CPT", stalls=stalls)
+    checks.align(order="slices", stalls=stalls)
 
 
 @pytest.mark.parametrize("high", [0, 1, 5])

@@ -9,9 +9,16 @@ from ir.planner import build
 from ir.schedule import schedule
 from ir.sizing import fit
 from tests.hw.whole import Whole
-from tests.networks import Builder, random_hardware, random_images, random_network
+from tests.networks import (
+    Builder,
+    meeting_network,
+    random_hardware,
+    random_images,
+    random_network,
+)
 
 SAMPLES = 4
+MEETING = ("maximum", "join", "align")
 
 
 @pytest.mark.parametrize("fitted", [False, True], ids=["generous", "fitted"])
@@ -29,6 +36,14 @@ def test_every_transfer_is_predicted_with_tables(seed: int) -> None:
     compare(network, fit(build(network, random_hardware(network, seed, tables=0.7))))
 
 
+@pytest.mark.parametrize("seed", range(400, 406))
+def test_every_transfer_is_predicted_with_slices_of_time(seed: int) -> None:
+    network = random_network(seed, steps=(2, 3, 4, 6)[seed % 4], size=3, width=4)
+    hardware = random_hardware(network, seed, tables=0.3 * (seed % 2), slices=0.8)
+    plan = fit(build(network, hardware))
+    compare(network, plan).check(network, random_images(network, 1, SAMPLES))
+
+
 def test_attention_and_residual() -> None:
     network = random_network(7, attention=True, residual=True, pool=True, size=4, width=4)
     compare(network, fit(build(network, Hardware(600, network.steps))))
@@ -38,6 +53,15 @@ def test_attention_and_residual() -> None:
 def test_currents_are_pooled_and_added_before_a_neuron(seed: int) -> None:
     network = random_network(seed, shortcut=True, attention=False, residual=False, size=4, width=4)
     plan = fit(build(network, random_hardware(network, seed)))
+    compare(network, plan).check(network, random_images(network, 1, SAMPLES))
+
+
+@pytest.mark.parametrize("slices", [1, 2, 4])
+def test_sums_and_pools_of_slices_of_time_equal_the_golden_model(slices: int) -> None:
+    network = meeting_network(4)
+    folds = dict.fromkeys("ab", Fold(4, 2)) | dict.fromkeys(("a.pool", "b.pool"), Fold(1, 1))
+    plan = fit(build(network, Hardware(200, 4 // slices, folds)))
+    assert {s.i.time for s in plan.stations if s.kind in MEETING} == {slices}
     compare(network, plan).check(network, random_images(network, 1, SAMPLES))
 
 

@@ -25,3 +25,11 @@ def test_stalls_change_nothing(kind: str, source: str, sink: str) -> None:
 def test_folds(kind: str, folds: tuple[int, int]) -> None:
     checks.synapse(*KINDS[kind], pe=3, simd=2, folds=folds)
     checks.synapse(*KINDS[kind], pe=1, simd=1, folds=folds, steps=1, stalls="flowing/one_in_four")
+
+
+@pytest.mark.parametrize("stalls", ["flowing/flowing", "one_in_four/mostly_stalled"])
+@pytest.mark.parametrize("slices", [2, 3])
+@pytest.mark.parametrize("folds", [(1, 1), (1, 4), (3, 1), (3, 4)])
+def test_slices_of_time(folds: tuple[int, int], slices: int, stalls: str) -> None:
+    checks.synapse("u3", IntType(0, 1), folds=folds, slices=slices, stalls=stalls)
+    checks.synapse("pot3", IntType(0, 3), folds=folds, slices=slices, steps=1, stalls=stalls)

@@ -50,3 +50,12 @@ def test_steps_of_a_loop_nest() -> None:
 def test_padding_below_every_value() -> None:
     checks.window(type=IntType(-6, 5), fill=-6)
     checks.window(shape=(2, 1, 0), type=IntType(-6, 5), fill=-6)
+
+
+@pytest.mark.parametrize("order", ["tap", "group"])
+@pytest.mark.parametrize("shape", [(1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 2, 1)])
+@pytest.mark.parametrize(("count", "repeats"), [(1, 1), (1, 2), (3, 1), (2, 2)])
+def test_slices_of_time(shape: tuple[int, int, int], order: str, count: int, repeats: int) -> None:
+    options = {"order": order, "slices": 3, "spare": 1}
+    checks.window((3, 3), shape, count, repeats, **options)
+    checks.window((3, 2), shape, count, repeats, stalls="one_in_four/bursts", **options)

@@ -51,6 +51,7 @@ TILE_FAULTS = [
     _stepwise("static word taken at once", "(last_step if station.repeats > 1 else 1)", "1", UNIT, static=True),
     _stepwise("a step without a word", "with m.If(pipeline.enable[2] & pipeline.valid[1]):\n            advance", "with m.If(pipeline.enable[2]):\n            advance", UNIT, stalls=STALLED),
     _align("tiled: parameters change with every word", "with m.If(word_of_run == station.run - 1):", "if True:", order="CPT"),
+    _align("slices: parameters stand still", "advance(m, word_of_run, station.run)", "advance(m, word_of_run, 1)", order="slices"),
     _steps("cut by lanes", "if whole.steps == part.steps:", "if True:"),
     _steps("lanes and steps swapped", "for start in runs for lane in found", "for lane in found for start in runs"),
     _steps("steps in reverse", "runs = range(0, whole.steps, part.steps)", "runs = range(whole.steps - part.steps, -1, -part.steps)"),

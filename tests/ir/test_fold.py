@@ -14,6 +14,10 @@ def test_illegal_folds_are_refused(pe, simd, refused):
     [
         ({"kind": "event"}, "Fold has kind 'event'; allowed are stream, table."),
         ({"loaders": 2}, "Fold has loaders 2; kind stream allows 1."),
+        ({"steps": -1}, "Fold has steps -1; allowed are 0..64."),
+        ({"steps": 65}, "Fold has steps 65; allowed are 0..64."),
+        ({"steps": True}, "Fold has steps True; allowed are 0..64."),
+        ({"kind": "table", "steps": 1}, "Fold has steps 1; kind table allows 0."),
         ({"kind": "table", "loaders": 0}, "Fold has loaders 0; allowed are 1..4096."),
     ],
 )

@@ -74,6 +74,9 @@ def test_named_folds_are_kept():
         ({"block.0.attention_lif": Fold(1, 1)}, "Fold names layer 'block.0.attention_lif'; foldable are tokenizer.0.conv"),
         ({"nothing": Fold(1, 1)}, "Fold names layer 'nothing'"),
         ({"head": Fold(1, 1, kind="table")}, "Fold of layer head has kind table; allowed for readout is stream."),
+        ({"block.0.fc1.conv": Fold(1, 1, steps=4)}, "Fold of layer block.0.fc1.conv has steps 4; allowed are divisors of the network's 2 time steps."),
+        ({"head": Fold(1, 1, steps=1)}, "Fold of layer head has steps 1; allowed for readout is 0."),
+        ({"block.0.attention": Fold(1, 1, steps=2)}, "Fold of layer block.0.attention has steps 2; allowed for attention is 0."),
         ({"block.0.fc1.conv": Fold(3, 1, kind="table")}, "Fold of layer block.0.fc1.conv is pe 3, simd 1"),
     ],
 )  # fmt: skip
@@ -138,13 +141,16 @@ def test_the_solution_equals_exhaustive_search(budget):
     assert (pace, spent(network, folds)) == best
 
 
+@pytest.mark.parametrize("slices", [0, 0.8])
 @pytest.mark.parametrize("seed", range(15))
-def test_no_interval_beats_the_cycles_of_the_slowest_layer(seed):
+def test_no_interval_beats_the_cycles_of_the_slowest_layer(seed, slices):
     network = random_network(seed, size=4, width=4)
-    hardware = random_hardware(network, seed)
+    hardware = random_hardware(network, seed, slices=slices)
     found = schedule(build(network, hardware), 12)
     last = found.moves[found.plan.sink.name][:, -1]
-    slowest = max(cycles(network[name], fold, network) for name, fold in hardware.folds.items())
+    folds = solve(network, hardware)
+    assert found.plan.lanes == spent(network, folds)
+    slowest = max(cycles(network[name], fold, network) for name, fold in folds.items())
     assert last[-1] >= 12 * slowest
 
 
@@ -189,3 +195,38 @@ def test_loaders_hide_behind_a_pass():
 def test_derived_tables_need_lut_ram(refused):
     with refused("Hardware has kind table; fabric ice40 has no LUT RAM, allowed are plain, ecp5, gowin, xc7."):
         solve(NETWORK, Hardware(4000, 2, fabric="ice40", kind="table"))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_streams_carry_the_steps_of_a_pass(steps):
+    network = digits_network(width=8, steps=4)
+    named = {"block.0.fc1.conv": Fold(2, 4), "block.0.fc2.conv": Fold(2, 4, steps=2)}
+    folds = solve(network, Hardware(400, steps, named))
+    for layer in network.layers:
+        if layer.kind == "synapse":
+            wanted = 2 if layer.name == "block.0.fc2.conv" else steps % 4
+            assert folds[layer.name].steps == wanted
+        elif layer.name in folds:
+            assert folds[layer.name].steps == 0
+    assert spent(network, folds) <= 400
+    layer = network["block.0.fc1.conv"]
+    fold, tokens = folds[layer.name], network.edges[layer.name].positions
+    assert lanes(layer, fold, network) == 2 * 4 * steps
+    assert cycles(layer, fold, network) == tokens * 16 // 2 * 8 // 4 * 4 // steps
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_slices_of_time_take_as_long_as_all_steps_with_fewer_lanes(steps):
+    """A static map, the first layer, has one step in any case."""
+    network = digits_network(width=8, steps=4)
+    for name in ("tokenizer.0.conv", "tokenizer.1.conv"):
+        layer = network[name]
+        whole, part = Fold(2, 1), Fold(2, 1, steps=steps)
+        ratio = 1 if name == "tokenizer.0.conv" else 4 // steps
+        assert lanes(layer, whole, network) == ratio * lanes(layer, part, network)
+        assert ratio * cycles(layer, whole, network) == cycles(layer, part, network)
+
+
+def test_steps_that_do_not_divide_those_of_the_network_are_refused(refused):
+    with refused("Hardware has steps_per_pass 3; allowed are divisors of the network's 4 time steps."):
+        solve(digits_network(width=4, steps=4), Hardware(1000, 3))

@@ -30,10 +30,11 @@ def test_settled_plans_keep_the_interval(kind, lanes):
     assert sum(depths) < sum(s.depth for s in plan.stations if isinstance(s, Buffer))
 
 
+@pytest.mark.parametrize("slices", [0, 0.8])
 @pytest.mark.parametrize("seed", range(8))
-def test_random_plans_keep_the_interval(seed):
+def test_random_plans_keep_the_interval(seed, slices):
     network = random_network(seed, attention=True, residual=True, size=4, width=4)
-    plan = build(network, random_hardware(network, seed, tables=0.5))
+    plan = build(network, random_hardware(network, seed, tables=0.5, slices=slices))
     last = schedule(plan, 24).moves[plan.sink.name][:, -1]
     found = schedule(settle(plan), 24).moves[plan.sink.name][:, -1]
     assert found[-1] - found[-9] <= last[-1] - last[-9]

@@ -6,13 +6,22 @@ import pytest
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
+from ir.folding import solve, steps_of
 from ir.golden import run
 from ir.layers import Add, Input, MaxPool
 from ir.plan import Buffer, Link, Neurons, Plan, SerialNeurons, Synapse, Window
 from ir.planner import build
 from ir.schedule import schedule
+from ir.tile import Stepwise
 from ir.types import IntType
-from tests.networks import Builder, digits_network, random_hardware, random_images, random_network
+from tests.networks import (
+    Builder,
+    digits_network,
+    meeting_network,
+    random_hardware,
+    random_images,
+    random_network,
+)
 
 SEEDS = range(20)
 
@@ -116,10 +125,41 @@ def test_values_stay_within_the_types_of_the_links():
                 assert h.max() <= min(station.h.high, bounds.high)
 
 
-def test_other_numbers_of_steps_per_pass_are_refused(refused):
-    network = digits_network(width=4, steps=2)
-    with refused("Hardware has steps_per_pass 1; allowed is 2, all time steps of the network."):
-        build(network, Hardware(1000, 1))
+@pytest.mark.parametrize("tables", [0, 0.4])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_slices_of_time_carry_every_step_once(seed, tables):
+    network = random_network(seed, steps=(2, 4, 6)[seed % 3])
+    hardware = random_hardware(network, seed, tables=tables, slices=0.8)
+    plan, folds = build(network, hardware), solve(network, hardware)
+    for name, link in plan.probes.items():
+        edge = network.edges[name]
+        assert link.steps * link.time == edge.steps
+        assert link.words * link.lanes == edge.positions * edge.channels * link.time
+    for station in plan.stations:
+        if isinstance(station, Synapse) and network[station.layer].kind == "synapse":
+            assert station.i.steps == steps_of(
+                network[station.layer], folds[station.layer], network
+            )
+            assert station.o.words == station.neuron_fold * station.o.time * (
+                network.edges[station.layer].positions
+            )
+            assert station.i.words == station.o.words * station.synapse_fold
+        elif isinstance(station, Window):
+            assert station.o.words == station.words_per_position * station.maps * (
+                station.out_height * station.out_width
+            )
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_neurons_step_with_words_of_one_step_and_get_all_steps_otherwise(steps):
+    network = meeting_network(4)
+    plan = build(network, Hardware(200, steps))
+    made = {link.name: s for s in plan.stations for link in s.outputs}
+    assert isinstance(made["shifted.lif"], Stepwise) == (steps == 1)
+    assert made["shifted.lif"].i.steps == (1 if steps == 1 else 4)
+    assert (made[made["shifted.lif"].i.name].kind == "merge") == (steps == 2)
+    assert made["stem.lif"].i.steps == 1  # static
+    assert made["stem.lif"].o.steps == 4
 
 
 def test_generous_sizes_never_deadlock():
@@ -162,16 +202,20 @@ def test_two_links_of_one_name_are_refused():
         _ = twice.links
 
 
+@pytest.mark.parametrize("slices", [0, 0.8])
 @pytest.mark.parametrize("seed", range(40))
-def test_serial_neurons_take_the_place_of_others_without_cost_in_cycles(seed):
+def test_serial_neurons_take_the_place_of_others_without_cost_in_cycles(seed, slices):
     network = random_network(seed)
-    plan = build(network, random_hardware(network, seed))
+    plan = build(network, random_hardware(network, seed, slices=slices))
     producers = {link.name: station for station in plan.stations for link in station.outputs}
     swapped = []
     for station in plan.stations:
-        if isinstance(station, Neurons):
-            producer = producers[station.i.name]
-            rests = isinstance(producer, Synapse) and producer.synapse_fold >= network.steps >= 2
+        if isinstance(station, Neurons) and not isinstance(station, Stepwise):
+            producer, apart = producers[station.i.name], 1
+            if producer.kind == "merge":
+                producer, apart = producers[producer.i.name], producer.ratio
+            rests = isinstance(producer, Synapse) and network.steps >= 2
+            rests = rests and apart * producer.synapse_fold >= network.steps
             assert isinstance(station, SerialNeurons) == rests
             swapped.append(Neurons(**{f.name: getattr(station, f.name) for f in fields(station)}))
         else:

@@ -49,10 +49,11 @@ def check(generous: Plan, samples: int) -> int:
     return above
 
 
+@pytest.mark.parametrize("slices", [0, 0.8])
 @pytest.mark.parametrize("seed", STEADY)
-def test_fitted_sizes_are_minimal(seed):
+def test_fitted_sizes_are_minimal(seed, slices):
     network = random_network(seed)
-    check(build(network, random_hardware(network, seed)), LONG)
+    check(build(network, random_hardware(network, seed, slices=slices)), LONG)
 
 
 @pytest.mark.parametrize("seed", STEADY)

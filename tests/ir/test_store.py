@@ -53,7 +53,8 @@ def test_round_trip_gives_the_same_network_and_the_same_bytes(export, directory,
 def test_random_networks_survive(seed, tmp_path):
     network = random_network(seed)
     samples = random_samples(network, seed) if seed % 2 else None
-    hardware = random_hardware(network, seed, widths="format" if seed % 3 else "actual")
+    widths = "format" if seed % 3 else "actual"
+    hardware = random_hardware(network, seed, widths=widths, slices=0.5 * (seed % 2))
     save(tmp_path / "x", network, hardware, samples)
     loaded = load(tmp_path / "x")
     assert loaded.hardware == hardware
@@ -248,6 +249,8 @@ CONV, LIF, POOL = ("layer", "tokenizer.0.conv"), ("layer", "tokenizer.0.lif"), (
         (at("hardware", "folds", "block.0.attention", "first", value="x"), "Fold has first 'x'; allowed are kv, qk and nothing."),
         (at("hardware", "folds", "block.0.attention", "first", value=1), "Fold of layer 'block.0.attention' has first 1; allowed is str."),
         (at("hardware", "folds", "head", "pe", value=-1), "Fold has pe -1; allowed are 1..4096."),
+        (at("hardware", "folds", "head", "steps", value=65), "Fold has steps 65; allowed are 0..64."),
+        (at("hardware", "folds", "head", "steps", delete=True), "Fold of layer 'head' lacks key 'steps'."),
         (at("hardware", "folds", "head", "pe", value=True), "has pe True; allowed is int."),
     ],
 )  # fmt: skip

@@ -39,12 +39,15 @@ SEEDS = range(30)
 MAX_WORDS = 1500
 
 
-def random_plan(seed: int, *, tight: bool, tables: float = 0) -> Plan:
+def random_plan(seed: int, *, tight: bool, tables: float = 0, slices: float = 0) -> Plan:
     """Return a plan small enough to simulate, with random sizes near the smallest if ``tight``."""
     rng = np.random.default_rng(seed)
     while True:
-        network = random_network(int(rng.integers(1 << 30)))
-        hardware = random_hardware(network, int(rng.integers(1 << 30)), tables=tables)
+        steps = int(rng.choice([2, 3, 4, 6])) if slices else None
+        network = random_network(int(rng.integers(1 << 30)), steps=steps)
+        hardware = random_hardware(
+            network, int(rng.integers(1 << 30)), tables=tables, slices=slices
+        )
         plan = build(network, hardware)
         if sum(link.words for link in plan.links.values()) <= MAX_WORDS:
             break
@@ -97,6 +100,14 @@ def test_every_transfer_is_predicted_with_tight_buffers(seed):
 @pytest.mark.parametrize("seed", range(2000, 2020))
 def test_every_transfer_is_predicted_with_tables(seed, tight):
     alive = compare(random_plan(seed, tight=tight, tables=0.7))
+    assert alive or tight
+
+
+@pytest.mark.parametrize("tables", [0, 0.4], ids=["streams", "mixed"])
+@pytest.mark.parametrize("tight", [False, True], ids=["generous", "tight"])
+@pytest.mark.parametrize("seed", range(3000, 3012))
+def test_every_transfer_is_predicted_with_slices_of_time(seed, tight, tables):
+    alive = compare(random_plan(seed, tight=tight, tables=tables, slices=0.8))
     assert alive or tight
 
 

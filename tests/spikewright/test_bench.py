@@ -14,6 +14,15 @@ def test_busy_of_a_built_in_shape(spikewright):
     assert found["slowest_busy"] >= 0.95
 
 
+def test_busy_of_words_of_one_step(spikewright):
+    done = spikewright("bench", "busy", "--shape", "digits", "--lanes", 128, "--steps", 1, "--json")
+    assert done.status == 0, done.err
+    (found,) = json.loads(done.out)["networks"].values()
+    assert found["lanes"] <= 128
+    layer = next(row for row in found["layers"] if row["layer"] == "block.0.fc1")
+    assert layer["lanes"] == layer["pe"] * layer["simd"]
+
+
 def test_busy_of_an_export_as_a_table(spikewright, run):
     done = spikewright("bench", "busy", run / "export")
     assert done.status == 0, done.err

@@ -97,6 +97,7 @@ def test_unknown_and_missing_keys_are_refused_by_name(entries, path):
         (("quantization", "frac_bits"), 17, "quantization.frac_bits is 17"),
         (("hardware", "folds", "../x"), {"pe": 1, "simd": 1}, "hardware.folds names '../x'"),
         (("hardware", "folds", "head"), {"pe": 0, "simd": 1}, "hardware.folds.head.pe is 0"),
+        (("hardware", "folds", "head"), {"pe": 1, "simd": 1, "steps": 65}, "hardware.folds.head.steps is 65"),
         (("hardware", "steps_per_pass"), 3, "hardware.steps_per_pass is 3; allowed are divisors"),
         (("hardware", "widths"), "wide", "hardware.widths is 'wide'"),
         (("data", "name"), "cifar", "data.name is 'cifar'"),
@@ -157,6 +158,7 @@ def test_flags_beat_the_file():
             "training.float_epochs": 3,
             "quantization.layers.block.0.fc2": "u2",
             "hardware.folds.head": {"pe": 2, "simd": 4},
+            "hardware.folds.block.0.fc1": {"pe": 2, "simd": 4, "steps": 2},
             "model.tokenizer.0.pool": None,
             "simulation.images": 5,
         },
@@ -164,6 +166,10 @@ def test_flags_beat_the_file():
     assert changed.training.float_epochs == 3
     assert changed.quantization.scheme("block.0.fc2").name == "u2"
     assert changed.hardware.request.folds["head"].simd == 4
+    assert {n: fold.steps for n, fold in changed.hardware.request.folds.items()} == {
+        "head": 0,
+        "block.0.fc1": 2,
+    }
     assert changed.model.grid == (8, 8)
     assert changed.simulation.images == 5
     assert demo.training.float_epochs != 3
