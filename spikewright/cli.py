@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ir.errors import SpikewrightError
-from spikewright import bench, stages
+from spikewright import bench, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -54,6 +54,9 @@ def train(
     from spikewright.screen import show
 
     show(stages.train(config, run, _changes(change), progress=not json), json)
+
+
+app.command(epilog=_example("spikewright cost configs/spikformer-dvs.yaml --json"))(search.cost)
 
 
 @app.command(epilog=_example("spikewright export runs/digits/train --out runs/digits/export"))

@@ -27,6 +27,19 @@ def cache() -> Path:
     return Path(base or Path.home() / ".cache") / "spikewright"
 
 
+def cost(source: Path, table: str, constants: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the network of a run file or an export costs by the analytic 45 nm model."""
+    from ir.energy import Energy, report
+
+    chosen = Energy.of(table, **constants)
+    if source.is_dir():
+        return report(load_export(source).network, chosen)
+    from sw.config import load
+    from sw.export import untrained
+
+    return report(untrained(load(source)), chosen)
+
+
 def train(config: Path, run: Path, changes: Mapping[str, Any], progress: bool) -> dict[str, Any]:
     """Train what a run file describes into ``RUN/train``; return the metrics."""
     from sw.config import load, override

@@ -22,7 +22,7 @@ from sw.config import Config
 from sw.mlp import Mlp
 from sw.model import Model
 from sw.neuron import LIF
-from sw.sections import MlpModel
+from sw.sections import DATASETS, MlpModel
 from sw.spikformer import Block, Spikformer
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -56,6 +56,14 @@ def convert(model: Model, settings: Config, preprocessing: Mapping[str, str | in
     finally:
         model.mode = mode
     return Network(model.steps, tuple(layers), dict(preprocessing))
+
+
+def untrained(settings: Config) -> Network:
+    """Return the integer network of a run file before any training; its shapes and formats hold."""
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        model = build(settings, DATASETS[settings.data.name])
+    return convert(model, settings, {})
 
 
 def load(directory: Path, folder: Path | None = None) -> tuple[Config, Model, data.Dataset]:

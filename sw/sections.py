@@ -14,7 +14,17 @@ from ir.fold import Hardware as HardwareRequest
 from ir.neuron import Neuron
 from ir.scheme import Scheme
 
-DATASETS = ("digits", "mnist", "fashion_mnist")
+DATASETS = {
+    "digits": 10,
+    "mnist": 10,
+    "fashion_mnist": 10,
+    "cifar10": 10,
+    "nmnist": 10,
+    "dvs128_gesture": 11,
+    "cifar10_dvs": 10,
+    "ncaltech101": 101,
+}
+"""Data sets, and how many labels each has."""
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
@@ -29,7 +39,7 @@ class Section(BaseModel):
 class Data(Section):
     """Which samples are learned; with ``images``, only so many from the front."""
 
-    name: Literal["digits", "mnist", "fashion_mnist"]
+    name: Literal[tuple(DATASETS)]  # type: ignore[valid-type]
     images: Annotated[int, Field(ge=2)] | None = None
 
 
