@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -39,6 +40,10 @@ class Mlp(Model):
     def cells(self) -> list[Cell]:
         """Hidden layers, in order."""
         return cast("list[Cell]", list(self.hidden))
+
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        for i, cell in enumerate(self.cells):
+            yield f"hidden.{i}.fc", cell
 
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)

@@ -10,7 +10,7 @@ from spikingjelly.activation_based import layer
 from torch import nn
 
 from sw import exact
-from sw.cell import MODES
+from sw.cell import MODES, Cell
 from sw.quant import rounded, to_int
 from sw.sections import Quantization
 
@@ -56,6 +56,10 @@ class Model(nn.Module):
         for part in self.modules():
             if part is not self and hasattr(part, "mode"):
                 yield cast("Any", part)
+
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        """Yield name in the integer network and cell of every layer with weights but the head."""
+        raise NotImplementedError
 
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         """Return logits, float (batch, classes).

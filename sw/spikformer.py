@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -128,6 +129,14 @@ class Spikformer(Model):
     def encoder(self) -> list[Block]:
         """Encoder blocks, in order."""
         return cast("list[Block]", list(self.blocks))
+
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        for i, stage in enumerate(self.tokenizer):
+            yield f"tokenizer.{i}.conv", stage.cell
+        yield "position.conv", self.position
+        for block in self.encoder:
+            for noun in ("q", "k", "v", "proj", "fc1", "fc2"):
+                yield f"{block.name}.{noun}", getattr(block, noun)
 
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import nn
 from torch.nn import functional
 
 from ir.errors import SpikewrightError
@@ -22,6 +21,7 @@ from sw.augment import moves
 from sw.build import build
 from sw.cell import MODES, Cell
 from sw.config import Config
+from sw.optimizer import adamw, pack, set_rate, unpack
 from sw.trace import accuracy, batches, compare
 
 METRICS = "metrics.json"
@@ -118,7 +118,7 @@ class Training:
             TimeRemainingColumn(),
         )
         with bar if progress else nullcontext():
-            total = sum(self._epochs(phase) for phase in MODES)
+            total = len(self.history) + self.epochs_left
             task = bar.add_task(self.phase, total=total, completed=len(self.history))
             while self.phase != "done":
                 started = time.monotonic()
@@ -135,6 +135,28 @@ class Training:
         metrics = {**self.metrics, "seconds": round(self.metrics["seconds"], 1)}
         write_text(self.directory / METRICS, dump_json(metrics))
         return metrics
+
+    def start(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Begin with the quantized phase, from float weights that were learned elsewhere.
+
+        Raises
+        ------
+        SpikewrightError
+            If training has begun already, or the tensors are not those of the model.
+        """
+        if self.history or self.phase != MODES[0]:
+            raise SpikewrightError(f"Training in {self.directory} has begun already.")
+        checkpoint.restore(self.model, tensors)
+        self.phase = self.model.mode = MODES[1]
+        self.optimizer, self.average = self._optimizer(), self._parameters()
+        self._save()
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs of this phase and of those behind it that are not done."""
+        phases = [*MODES, "done"]
+        left = phases[phases.index(self.phase) : -1]
+        return sum(map(self._epochs, left)) - (self.epoch if left else 0)
 
     def _epochs(self, phase: str) -> int:
         return int(getattr(self.config.training, f"{phase}_epochs"))
@@ -153,8 +175,7 @@ class Training:
         for i, part in enumerate(parts):
             done = (self.epoch * len(parts) + i) / steps
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+            set_rate(self.optimizer, rate)
             images = self.move(self.images[part], generator)
             logits = self.model(self.preparation.apply(images))
             loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
@@ -225,16 +246,8 @@ class Training:
         for part in self.model.modules():
             if isinstance(part, Cell):
                 part.conv.weight.requires_grad_(self.phase in ("float", "quantized"))
-        kernels: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for parameter in self.model.parameters():
-            (kernels if parameter.ndim > 1 else rest).append(parameter)
-        decay = self.config.training.weight_decay
-        groups = [
-            {"params": kernels, "weight_decay": decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.config.training.learning_rate)
+        training = self.config.training
+        return adamw(self.model.parameters(), training.learning_rate, training.weight_decay)
 
     def _parameters(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().clone() for name, value in self.model.named_parameters()}
@@ -242,8 +255,7 @@ class Training:
     def _save(self) -> None:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for index, entry in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": value for key, value in entry.items()}
+        tensors |= pack(self.optimizer, "optimizer.")
         state = {
             "version": VERSION,
             "config": self.config.learned,
@@ -272,8 +284,4 @@ class Training:
         self.optimizer, self.average = self._optimizer(), checkpoint.split(tensors, "average.")
         if self.average.keys() != self._parameters().keys():
             raise SpikewrightError(f"Checkpoint {path} is damaged: it lacks averages.")
-        entries: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in checkpoint.split(tensors, "optimizer.").items():
-            index, key = name.split(".")
-            entries.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+        unpack(self.optimizer, checkpoint.split(tensors, "optimizer."))
