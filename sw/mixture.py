@@ -77,11 +77,12 @@ class Mixture(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the mixed weights, of the shape of ``weight``."""
         with torch.no_grad():
-            formats = torch.stack([self._format(weight, name) for name in self.distinct])
+            formats = torch.stack([self.formatted(weight, name) for name in self.distinct])
         mixed: torch.Tensor = _Mix.apply(weight, self.alike @ self.drawn, formats)
         return mixed
 
-    def _format(self, weight: torch.Tensor, name: str) -> torch.Tensor:
+    def formatted(self, weight: torch.Tensor, name: str) -> torch.Tensor:
+        """Return the weights in one format, integers times scale."""
         if name == FLOAT:
             return weight
         integers, scale = to_int(weight, Scheme.parse(name), per_channel=self.per_channel)

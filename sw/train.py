@@ -176,15 +176,10 @@ class Training:
             done = (self.epoch * len(parts) + i) / steps
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
             set_rate(self.optimizer, rate)
-            images = self.move(self.images[part], generator)
-            logits = self.model(self.preparation.apply(images))
-            loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            loss, hit = self.step(part, generator)
             self._follow(self.epoch * len(parts) + i)
-            losses.append(float(loss.detach()) * len(part))
-            hits += int((logits.argmax(1) == self.labels[part]).sum())
+            losses.append(loss * len(part))
+            hits += hit
         seen = sum(map(len, parts))
         self.epoch += 1
         self.history.append(
@@ -195,6 +190,24 @@ class Training:
                 "train_accuracy": hits / seen,
             }
         )
+
+    def step(self, part: torch.Tensor, generator: torch.Generator) -> tuple[float, int]:
+        """Learn from one batch; return the mean loss and how many labels were right.
+
+        Parameters
+        ----------
+        part : int64 (batch,)
+            Training images by index.
+        generator : torch.Generator
+            Source of the augmentation.
+        """
+        images = self.move(self.images[part], generator)
+        logits = self.model(self.preparation.apply(images))
+        loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach()), int((logits.argmax(1) == self.labels[part]).sum())
 
     def _follow(self, step: int) -> None:
         """Move the average towards the parameters after ``step``; a young one moves faster."""
