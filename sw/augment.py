@@ -13,7 +13,18 @@ Move = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 def moves(dataset: str) -> Move:
     """Return the augmentation of a dataset: a function from (raw images, generator) to images."""
-    return {"digits": sway, "mnist": warp, "fashion_mnist": mirror}[dataset]
+    return {
+        "digits": sway,
+        "mnist": warp,
+        "fashion_mnist": mirror,
+        "cifar10": mirror,
+        "cifar10_dvs": mirror,
+    }.get(dataset, stay)
+
+
+def stay(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return the images as they are."""
+    return images
 
 
 def sway(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -116,7 +116,7 @@ def costs(config: Config, dataset: Dataset) -> dict[str, Cost]:
     if space is None:
         raise SpikewrightError("Run file lacks section search.")
     named = dict.fromkeys((*ALWAYS, *space.costs))
-    tables = _analytic(config, space)
+    tables = _analytic(config, space, dataset.classes)
     if any(name in HARDWARE_COSTS for name in named):
         tables |= _hardware(config, space, dataset)
     options = {layer: space.options(layer) for layer in config.model.synapses}
@@ -144,8 +144,8 @@ Tables = dict[str, dict[str, dict[str, float]]]
 """Values by cost, scheme and layer."""
 
 
-def _analytic(config: Config, space: Search) -> Tables:
-    works = energy.works(export.untrained(_uniform(config, config.quantization.default)))
+def _analytic(config: Config, space: Search, classes: int) -> Tables:
+    works = energy.works(export.untrained(_uniform(config, config.quantization.default), classes))
     schemes = tuple(dict.fromkeys((*space.schemes, FLOAT)))
     tables = {
         "energy45": energy.energy(works, schemes, space.energy.energy),

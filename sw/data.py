@@ -19,6 +19,7 @@ Pixels = TypeVar("Pixels", "np.ndarray", "torch.Tensor")
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
 _HELD_BACK_DIGITS = 360
+_IDX = ("mnist", "fashion_mnist")
 # Test files: the whole set, or its first half where only that is at hand.
 _TEST_PARTS = ("t10k", "t10k-first5000")
 
@@ -132,10 +133,12 @@ def load(name: str, folder: Path | None = None) -> Dataset:
     Parameters
     ----------
     name : str
-        ``digits`` (embedded in scikit-learn), ``mnist`` or ``fashion_mnist``.
+        ``digits`` (embedded in scikit-learn), or one of :data:`sw.sections.DATASETS`. Recordings of
+        event cameras are summed into one frame of counts, darker and brighter, which stands still;
+        :func:`sw.event_sets.load` returns frames that move.
     folder : Path, optional
-        Where the IDX files lie, directly or in a folder called ``name``; by default the folder that
-        the environment variable SPIKEWRIGHT_DATA names.
+        Where the files lie, directly or in a folder called ``name``; by default the folder that the
+        environment variable SPIKEWRIGHT_DATA names.
 
     Raises
     ------
@@ -144,9 +147,36 @@ def load(name: str, folder: Path | None = None) -> Dataset:
     """
     if name == "digits":
         return _digits()
-    if name in DATASETS:
+    if name not in DATASETS:
+        raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+    if folder is None:
+        if not os.environ.get(FOLDER_VARIABLE):
+            raise SpikewrightError(
+                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its "
+                f"{'IDX ' if name in _IDX else ''}files."
+            )
+        folder = Path(os.environ[FOLDER_VARIABLE])
+    if name in _IDX:
         return _idx(name, folder)
-    raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+    folder = folder / name if (folder / name).is_dir() else folder
+    return _cifar10(folder) if name == "cifar10" else _still(name, folder)
+
+
+def _cifar10(folder: Path) -> Dataset:
+    from sw import cifar
+
+    folder = folder / cifar.FOLDER if (folder / cifar.FOLDER).is_dir() else folder
+    train, test = cifar.read_all(folder, cifar.TRAIN), cifar.read_all(folder, cifar.TEST)
+    return Dataset("cifar10", *train, *test, 255)
+
+
+def _still(name: str, folder: Path) -> Dataset:
+    from sw import event_sets, events
+
+    found = event_sets.load(name, folder, 1, "count")
+    train, test = found.train_frames[:, 0], found.test_frames[:, 0]
+    high = events.COUNT_HIGH
+    return Dataset(name, train, found.train_labels, test, found.test_labels, high)
 
 
 def _digits() -> Dataset:
@@ -162,16 +192,9 @@ def _digits() -> Dataset:
     return Dataset("digits", images[train], labels[train], images[test], labels[test], 16)
 
 
-def _idx(name: str, folder: Path | None) -> Dataset:
+def _idx(name: str, folder: Path) -> Dataset:
     from sw import idx
 
-    if folder is None:
-        if not os.environ.get(FOLDER_VARIABLE):
-            raise SpikewrightError(
-                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its IDX "
-                f"files."
-            )
-        folder = Path(os.environ[FOLDER_VARIABLE])
     arrays: list[np.ndarray] = []
     for parts in (("train",), _TEST_PARTS):
         images = idx.read(_find(folder, name, parts, "images-idx3-ubyte"))

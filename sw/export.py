@@ -58,11 +58,17 @@ def convert(model: Model, settings: Config, preprocessing: Mapping[str, str | in
     return Network(model.steps, tuple(layers), dict(preprocessing))
 
 
-def untrained(settings: Config) -> Network:
-    """Return the integer network of a run file before any training; its shapes and formats hold."""
+def untrained(settings: Config, classes: int | None = None) -> Network:
+    """Return the integer network of a run file before any training; its shapes and formats hold.
+
+    Parameters
+    ----------
+    classes : int, optional
+        As many as the data set has without it.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        model = build(settings, DATASETS[settings.data.name])
+        model = build(settings, classes or DATASETS[settings.data.name])
     return convert(model, settings, {})
 
 
