@@ -77,7 +77,7 @@ def search(
     """Search for the weight format of every layer, once for each lambda; resumes where it stopped.
 
     RUN/lambda-L/searched.yaml is the run file with the chosen formats, RUN/lambda-L/train what
-    training it left: export takes it.
+    training it left: export takes it. RUN/pictures shows all of it.
     """
     from rich.markup import escape
     from rich.table import Table

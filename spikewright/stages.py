@@ -75,11 +75,14 @@ def search(
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Search for weight formats as a run file says, into ``RUN``; return one row per network."""
+    from sim.search_pictures import draw
     from sw.config import load, override
     from sw.sweep import sweep
 
     settings = override(load(config), changes)
-    return sweep(settings, run, lambdas=lambdas, tune=tune, baselines=baselines, tell=tell)
+    found = sweep(settings, run, lambdas=lambdas, tune=tune, baselines=baselines, tell=tell)
+    draw(run, run / "pictures")
+    return found
 
 
 def export(trained: Path, out: Path) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def sweep(
     Returns
     -------
     dict
-        Content of ``sweep.json``: ``rows``, one for each network; ``dearest``: what the dearest
-        candidates everywhere cost, by cost; ``units``.
+        Content of ``sweep.json``: ``rows``, one for each network; ``layers``, in order of data;
+        ``dearest``: what the dearest candidates everywhere cost, by cost; ``units``.
 
     Raises
     ------
@@ -91,6 +91,7 @@ def sweep(
         torch.set_num_threads(threads)
     result = {
         "rows": rows,
+        "layers": list(config.model.synapses),
         "dearest": {name: cost.dearest for name, cost in found.items()},
         "units": {name: UNITS[name] for name in found},
     }

@@ -69,6 +69,7 @@ def test_search_writes_what_the_other_verbs_take(spikewright, searched):
     done = spikewright("train", place / "searched.yaml", "--run", place, "--json")
     assert json.loads(done.out)["accuracy"]["folded"] == row["accuracy"]
     assert json.loads((place / "search.json").read_text())["exported"] == row["schemes"]
+    assert (place.parent / "pictures" / "probabilities-lambda-2.png").is_file()
     assert load(place / "export").network.quantization == row["schemes"]
 
 
