@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,11 @@ def color(name: str) -> str:
     if name == FLOAT:
         return to_hex(PALE)
     scheme = Scheme.parse(name)
-    full = np.array(to_rgb(ORANGE if scheme.power_of_two else BLUE))
+    full = to_rgb(ORANGE if scheme.power_of_two else BLUE)
     most = 4 if scheme.power_of_two else 8
-    strength = 0.3 + 0.7 * np.log2(scheme.bits) / np.log2(most) if scheme.bits < most else 1.0
-    return to_hex(1 - strength * (1 - full))
+    strength = 0.3 + 0.7 * math.log(scheme.bits, most)
+    red, green, blue = (1 - strength * (1 - part) for part in full)
+    return to_hex((red, green, blue))
 
 
 def _rank(name: str) -> tuple[bool, bool, int]:

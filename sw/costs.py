@@ -17,6 +17,7 @@ from ir.fold import Fold, Hardware
 from ir.layers import LIF, Layer
 from ir.network import Network
 from ir.usage import Usage
+from ir.widen import widen
 from sw import export
 from sw.build import build
 from sw.config import Config, override
@@ -249,4 +250,4 @@ def _network(config: Config, dataset: Dataset) -> Network:
     images = torch.from_numpy(dataset.train_images[:_CALIBRATION])
     with torch.no_grad():
         model.train()(dataset.preparation(config.model).apply(images))
-    return export.convert(model.eval(), config, {})
+    return widen(export.convert(model.eval(), config, {}), config.hardware.channels)
