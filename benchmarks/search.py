@@ -71,7 +71,7 @@ def supernet(search: Search) -> None:
 
 def steps(settings: config.Config, folder: Path) -> dict[str, Callable[[torch.Tensor], object]]:
     """Return every kind of step as a function of a batch of training images by index."""
-    dataset = data.load(settings.data.name).first(settings.data.images)
+    dataset = data.of(settings)
     tables = costs(settings, dataset)
     found: dict[str, Callable[[torch.Tensor], object]] = {}
     for phase in ("float", "quantized"):
@@ -96,7 +96,7 @@ def measure(settings: config.Config, rounds: int, count: int) -> list[dict[str, 
     """Return one row per kind of step."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    images = settings.data.images or len(data.load(settings.data.name).train_images)
+    images = len(data.of(settings).train_images)
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         kinds = steps(settings, Path(folder))

@@ -78,9 +78,10 @@ def mirror(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
     Parameters
     ----------
-    images : uint8 (count, channels, height, width)
+    images : uint8 (count, channels, height, width), or (count, T, ...) where they move
     generator : torch.Generator
         Source of the choice.
     """
-    turned = torch.randint(0, 2, (len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
-    return torch.where(turned, images.flip(3), images)
+    each = (len(images), *[1] * (images.ndim - 1))
+    turned = torch.randint(0, 2, each, generator=generator, dtype=torch.bool)
+    return torch.where(turned, images.flip(-1), images)

@@ -64,14 +64,16 @@ class Config(Section):
     @property
     def learned(self) -> dict[str, Any]:
         """What determines the trained weights: seed, data, model, quantization and training."""
-        return _plain(self, {"seed", "data", "model", "quantization", "training"})
+        found = _plain(self, {"seed", "data", "model", "quantization", "training"})
+        if self.data.frames is None:  # so that checkpoints without the key stay those of this file
+            del found["data"]["frames"]
+        return found
 
     @property
     def sought(self) -> dict[str, Any]:
         """What determines the result of a search, but for the lambda."""
-        found = _plain(self, {"seed", "data", "model", "quantization", "training", "hardware"})
         section = self.search.model_dump(mode="json", exclude={"lambdas"}) if self.search else None
-        return found | {"search": section}
+        return self.learned | _plain(self, {"hardware"}) | {"search": section}
 
     def to_yaml(self) -> str:
         """Return the run file as YAML text; reading it back gives an equal configuration."""

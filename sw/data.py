@@ -15,6 +15,8 @@ from sw.sections import DATASETS, Image, MlpModel, SpikformerModel
 if TYPE_CHECKING:
     import torch
 
+    from sw.config import Config
+
 Pixels = TypeVar("Pixels", "np.ndarray", "torch.Tensor")
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
@@ -31,11 +33,13 @@ class Dataset:
     Parameters
     ----------
     name : str
-    train_images, test_images : uint8 (count, channels, height, width)
+    train_images, test_images : uint8 (count, channels, height, width), or (count, T, ...)
         Raw pixels 0..high; nothing is subtracted, so that zero padding means "no ink".
     train_labels, test_labels : int64 (count,)
     high : int
         Largest pixel value of the format.
+    frames : str, optional
+        How recordings were cut into T frames that move; without it, images stand still.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     high: int
+    frames: str | None = None
 
     @property
     def classes(self) -> int:
@@ -78,14 +83,14 @@ class Dataset:
         image = model.image
         shape = (image.channels, image.height, image.width)
         shift = next((k for k in range(16) if self.high >> k == image.high), None)
-        if self.train_images.shape[1:] != shape or shift is None:
-            channels, height, width = self.train_images.shape[1:]
+        if self.train_images.shape[-3:] != shape or shift is None:
+            channels, height, width = self.train_images.shape[-3:]
             raise SpikewrightError(
                 f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} "
                 f"values 0..{image.high}; dataset {self.name} has {channels} x {height} x "
                 f"{width} values 0..{self.high}, which may be shifted right."
             )
-        return Preparation(self.name, image, shift, model.input_shape)
+        return Preparation(self.name, image, shift, model.input_shape, self.frames)
 
 
 @dataclass(frozen=True)
@@ -101,22 +106,26 @@ class Preparation:
         Bits that every raw pixel is shifted right by.
     shape : tuple of int
         Channels, height and width of the network's input; pixels keep their order.
+    frames : str, optional
+        How recordings were cut into a frame per time step.
     """
 
     dataset: str
     image: Image
     shift: int
     shape: tuple[int, int, int]
+    frames: str | None = None
 
     def apply(self, images: Pixels) -> Pixels:
-        """Return raw uint8 images (count, channels, height, width) as they enter the network."""
-        return (images >> self.shift).reshape(len(images), *self.shape)
+        """Return raw uint8 images (count, [T,] channels, height, width) as they enter."""
+        return (images >> self.shift).reshape(*images.shape[:-3], *self.shape)
 
     @property
     def record(self) -> dict[str, str | int]:
         """Plain values for ``network.json``."""
         raw = "x".join(map(str, (self.image.channels, self.image.height, self.image.width)))
-        return {
+        moving: dict[str, str | int] = {"frames": self.frames} if self.frames else {}
+        return moving | {
             "dataset": self.dataset,
             "raw_shape": raw,
             "shift_right": self.shift,
@@ -127,15 +136,32 @@ class Preparation:
         }
 
 
+def of(settings: Config, folder: Path | None = None) -> Dataset:
+    """Return the dataset that a run file learns: its part, its frames.
+
+    Raises
+    ------
+    SpikewrightError
+        As :func:`load`, or if the run file does not describe these samples.
+    """
+    name, frames = settings.data.name, settings.data.frames
+    if frames is None:
+        found = load(name, folder)
+    else:
+        found = _recordings(name, _folder(name, folder), settings.model.steps, frames)
+    found = found.first(settings.data.images)
+    found.preparation(settings.model)
+    return found
+
+
 def load(name: str, folder: Path | None = None) -> Dataset:
-    """Return the dataset called ``name``.
+    """Return the dataset called ``name``, images that stand still.
 
     Parameters
     ----------
     name : str
         ``digits`` (embedded in scikit-learn), or one of :data:`sw.sections.DATASETS`. Recordings of
-        event cameras are summed into one frame of counts, darker and brighter, which stands still;
-        :func:`sw.event_sets.load` returns frames that move.
+        event cameras are summed into one image of counts, darker and brighter.
     folder : Path, optional
         Where the files lie, directly or in a folder called ``name``; by default the folder that the
         environment variable SPIKEWRIGHT_DATA names.
@@ -149,6 +175,18 @@ def load(name: str, folder: Path | None = None) -> Dataset:
         return _digits()
     if name not in DATASETS:
         raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+    folder = _folder(name, folder)
+    if name in _IDX:
+        return _idx(name, folder)
+    if name == "cifar10":
+        return _cifar10(folder)
+    found = _recordings(name, folder, 1, "count")
+    train, test = found.train_images[:, 0], found.test_images[:, 0]
+    return replace(found, train_images=train, test_images=test, frames=None)
+
+
+def _folder(name: str, folder: Path | None) -> Path:
+    """Return the folder that holds the data set, or its folder."""
     if folder is None:
         if not os.environ.get(FOLDER_VARIABLE):
             raise SpikewrightError(
@@ -156,10 +194,7 @@ def load(name: str, folder: Path | None = None) -> Dataset:
                 f"{'IDX ' if name in _IDX else ''}files."
             )
         folder = Path(os.environ[FOLDER_VARIABLE])
-    if name in _IDX:
-        return _idx(name, folder)
-    folder = folder / name if (folder / name).is_dir() else folder
-    return _cifar10(folder) if name == "cifar10" else _still(name, folder)
+    return folder if name in _IDX or not (folder / name).is_dir() else folder / name
 
 
 def _cifar10(folder: Path) -> Dataset:
@@ -170,13 +205,15 @@ def _cifar10(folder: Path) -> Dataset:
     return Dataset("cifar10", *train, *test, 255)
 
 
-def _still(name: str, folder: Path) -> Dataset:
+def _recordings(name: str, folder: Path, steps: int, frames: str) -> Dataset:
     from sw import event_sets, events
 
-    found = event_sets.load(name, folder, 1, "count")
-    train, test = found.train_frames[:, 0], found.test_frames[:, 0]
-    high = events.COUNT_HIGH
-    return Dataset(name, train, found.train_labels, test, found.test_labels, high)
+    found = event_sets.load(name, folder, steps, frames)
+    learned, held_back = found.train_frames, found.test_frames
+    labels = found.train_labels, found.test_labels
+    return Dataset(
+        name, learned, labels[0], held_back, labels[1], high=events.COUNT_HIGH, frames=frames
+    )
 
 
 def _digits() -> Dataset:

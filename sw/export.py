@@ -90,8 +90,7 @@ def load(directory: Path, folder: Path | None = None) -> tuple[Config, Model, da
         raise SpikewrightError(
             f"Run file {Path(directory) / RUN_FILE} was changed after training; train again."
         )
-    dataset = data.load(settings.data.name, folder)
-    dataset.preparation(settings.model)
+    dataset = data.of(settings, folder)
     model = build(settings, dataset.classes)
     checkpoint.restore(model, checkpoint.split(tensors, "model."))
     model.mode = "folded"
@@ -132,7 +131,8 @@ def export(
 def _layers(model: Model, settings: Config) -> list[Layer]:
     """Return all layers."""
     shape = settings.model
-    layers: list[Layer] = [Input("input", (), shape.input_shape, shape.image.high)]
+    moving = settings.data.frames is not None
+    layers: list[Layer] = [Input("input", (), shape.input_shape, shape.image.high, moving)]
     if isinstance(model, Mlp):
         tokens, x = 1, _mlp(model, layers)
     else:

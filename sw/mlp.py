@@ -10,7 +10,7 @@ from spikingjelly.activation_based import functional
 from torch import nn
 
 from sw.cell import Cell
-from sw.model import Head, Model, Trace, record
+from sw.model import Head, Model, Trace, frames, record
 from sw.sections import MlpModel, Quantization
 
 
@@ -47,7 +47,7 @@ class Mlp(Model):
 
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)
-        x = images.flatten(1).to(torch.float32)[None, ..., None, None]
+        x = frames(images).flatten(2)[..., None, None]
         record(trace, "input", x)
         for i, cell in enumerate(self.cells):
             sums, x = cell(x, self.steps)

@@ -66,7 +66,7 @@ class Model(nn.Module):
 
         Parameters
         ----------
-        images : uint8 (batch, channels, height, width)
+        images : uint8 (batch, channels, height, width), or (batch, T, ...) where they move
         trace : dict, optional
             Filled with the output of every layer by its name in the integer network, each
             (batch, T or 1, positions, channels).
@@ -101,6 +101,12 @@ class Head(nn.Module):
         weight, scale = to_int(self.linear.weight, self.scheme, per_channel=False)
         bias = self.linear.bias.double() / scale.double().flatten() * count
         return weight, rounded(bias) if self.mode == "folded" else bias, scale.double().flatten()
+
+
+def frames(images: torch.Tensor) -> torch.Tensor:
+    """Return images as frames, float32 (T or 1, batch, channels, height, width)."""
+    whole = images.to(torch.float32)
+    return whole.transpose(0, 1) if images.ndim == 5 else whole[None]
 
 
 def record(trace: Trace | None, name: str, x: torch.Tensor) -> None:

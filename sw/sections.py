@@ -25,6 +25,8 @@ DATASETS = {
     "ncaltech101": 101,
 }
 """Data sets, and how many labels each has."""
+EVENT_SETS = ("nmnist", "dvs128_gesture", "cifar10_dvs", "ncaltech101")
+"""Those that are recordings of event cameras."""
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
@@ -37,10 +39,30 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which samples are learned; with ``images``, only so many from the front."""
+    """Which samples are learned.
+
+    Parameters
+    ----------
+    name : str
+    images : int, optional
+        Only so many training samples from the front.
+    frames : str, optional
+        Recordings of event cameras are cut into a frame per time step: ``count`` gives all frames
+        as many events, ``time`` equal length. Without it they become one image that stands still.
+    """
 
     name: Literal[tuple(DATASETS)]  # type: ignore[valid-type]
     images: Annotated[int, Field(ge=2)] | None = None
+    frames: Literal["count", "time"] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Data:
+        if self.frames is not None and self.name not in EVENT_SETS:
+            raise SpikewrightError(
+                f"Run file key data.frames is {self.frames}; dataset {self.name} has still images, "
+                f"allowed are {', '.join(EVENT_SETS)}."
+            )
+        return self
 
 
 class Image(Section):

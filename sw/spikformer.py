@@ -11,7 +11,7 @@ from torch import nn
 
 from sw import exact
 from sw.cell import Cell, fixed, integer_lif, reach
-from sw.model import Head, Model, Trace, record
+from sw.model import Head, Model, Trace, frames, record
 from sw.neuron import LIF
 from sw.sections import Quantization, SpikformerModel
 
@@ -140,7 +140,7 @@ class Spikformer(Model):
 
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)
-        x = images.to(torch.float32)[None]
+        x = frames(images)
         record(trace, "input", x)
         for i, stage in enumerate(self.tokenizer):
             sums, x = stage.cell(x, self.steps)

@@ -75,8 +75,7 @@ def sweep(
     if lambdas is not None:
         config = override(config, {"search.lambdas": list(lambdas)})
     strengths = config.search.lambdas if config.search else ()
-    dataset = data.load(config.data.name, folder).first(config.data.images)
-    dataset.preparation(config.model)
+    dataset = data.of(config, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:

@@ -67,8 +67,7 @@ def train(
     SpikewrightError
         If the directory belongs to another run file or is damaged, or data are missing.
     """
-    dataset = data.load(config.data.name, folder).first(config.data.images)
-    dataset.preparation(config.model)
+    dataset = data.of(config, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
