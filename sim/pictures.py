@@ -15,6 +15,7 @@ import numpy as np
 from ir import golden
 from ir.layers import LIF, Readout, Synapse
 from ir.network import Network
+from ir.remarks import flag
 from sim.drawing import (
     BLUE,
     DPI,
@@ -34,7 +35,6 @@ from sim.drawing import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SILENT, SATURATED = 0.001, 0.99  # firing rates beyond which a layer carries nothing
 SAMPLES = 4  # drawn in the timeline
 MODULES = 80  # drawn one by one; smaller ones share a bar
 
@@ -300,17 +300,6 @@ def firing(path: Path, rates: Mapping[str, float]) -> None:
         axes.set_xlabel("spikes per neuron and time step [%]")
         axes.set_title("Firing rates")
         save(figure, path)
-
-
-def flag(rate: float) -> str:
-    """Return ``silent``, ``saturated``, or nothing for a firing rate in between.
-
-    Examples
-    --------
-    >>> flag(0.0), flag(0.2), flag(1.0)
-    ('silent', '', 'saturated')
-    """
-    return "silent" if rate < SILENT else "saturated" if rate > SATURATED else ""
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:

@@ -102,6 +102,9 @@ def search(
         values = ("" if row[name] is None else f"{row[name]:,.0f}" for name in costs)
         table.add_row(row["network"], accuracy, f"{row['bits']:.2f}", *values)
     screen.print(table)
+    for row in found["rows"]:
+        for remark in row["remarks"]:
+            screen.print(f"[yellow]{row['network']}[/]: {remark}", highlight=False)
 
 
 def _numbers(text: str) -> list[float]:

@@ -11,8 +11,9 @@ import torch
 
 from ir.energy import FLOAT
 from ir.errors import SpikewrightError
+from ir.remarks import remarks
 from ir.strict import dump_json, write_text
-from sw import data, export
+from sw import data, export, golden
 from sw.config import Config, override
 from sw.costs import UNITS, Cost, bits_per_weight, costs
 from sw.search import OnEpoch, Search
@@ -21,6 +22,7 @@ from sw.train import Training
 RESULT = "sweep.json"
 LOGS = "tensorboard"
 BASELINES = "baselines"
+_SEEN = 128  # test images that remarks are made of
 
 Tell = Callable[[str, int, int], None]
 
@@ -121,8 +123,11 @@ def _searched(
 
         result = search.run(on_epoch)
     training = _begun(search.searched(), place / "train", dataset, search.weights_learned())
-    accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"] if tune else None
-    return _row(name, result["exported"], found, accuracy, strength)
+    if not tune:
+        return _row(name, result["exported"], found, None, strength)
+    accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
+    row = _row(name, result["exported"], found, accuracy, strength)
+    return row | {"remarks": _remarks(training)}
 
 
 def _baselines(
@@ -150,7 +155,8 @@ def _baselines(
         settings = override(plain, {"quantization.layers": choice})
         training = _begun(settings, directory / scheme, dataset, weights)
         metrics = _trained(training, f"baseline {scheme}", tell)
-        rows.append(_row(scheme, choice, found, metrics["accuracy"]["folded"]))
+        row = _row(scheme, choice, found, metrics["accuracy"]["folded"])
+        rows.append(row | {"remarks": _remarks(training)})
     return rows
 
 
@@ -175,6 +181,13 @@ def _trained(training: Training, stage: str, tell: Tell | None) -> dict[str, Any
     return training.run(False, on_epoch)
 
 
+def _remarks(training: Training) -> list[str]:
+    """Return what may be wrong with a trained network, seen on some test images."""
+    network = export.convert(training.model, training.config, {})
+    images = training.preparation.apply(training.dataset.test_images[:_SEEN])
+    return remarks(network, golden.run(network, images))
+
+
 def _row(
     name: str,
     choice: Mapping[str, str],
@@ -190,6 +203,7 @@ def _row(
         "bits": round(bits_per_weight(found["storage"], choice), 3),
         **{cost: table.of(choice) for cost, table in found.items()},
         "schemes": dict(choice),
+        "remarks": [],
     }
 
 

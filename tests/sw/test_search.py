@@ -144,6 +144,9 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert [rows[name]["bits"] for name in ("fp32", "u2", "pot4")] == [32, 2, 4]
     assert all(0 <= row["accuracy"] <= 1 for row in found["rows"])
     assert rows["fp32"]["energy45"] == pytest.approx(found["dearest"]["energy45"])
+    assert all(remark.startswith("Layer ") for row in found["rows"] for remark in row["remarks"])
+    assert any("levels of pot4" in remark for remark in rows["pot4"]["remarks"])
+    assert rows["fp32"]["remarks"] == []
     assert ("search lambda-5", 2, 2) in told
     assert ("baseline u2", 2, 2) in told
     # Training the run file in place has nothing left to do, and says the same.
