@@ -43,7 +43,7 @@ def run(network: Network, images: np.ndarray) -> Trace:
     Parameters
     ----------
     network : Network
-    images : integers (count, channels, height, width)
+    images : integers (count, channels, height, width), or (count, T, ...) where they move
 
     Raises
     ------
@@ -56,8 +56,8 @@ def run(network: Network, images: np.ndarray) -> Trace:
     for layer in network.layers:
         inputs = [outputs[name] for name in layer.inputs]
         if isinstance(layer, Input):
-            count, channels = images.shape[:2]
-            outputs[layer.name] = images.reshape(count, 1, channels, -1).swapaxes(2, 3)
+            frames = images if layer.moving else images[:, None]
+            outputs[layer.name] = frames.reshape(*frames.shape[:3], -1).swapaxes(2, 3)
         elif isinstance(layer, LIF):
             outputs[layer.name], membranes[layer.name] = lif(layer, inputs[0], network.steps)
         else:

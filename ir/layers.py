@@ -70,7 +70,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Input(Layer):
-    """Source of samples: raw unsigned pixels or counts, uint (positions, channels), static in time.
+    """Source of samples: raw unsigned pixels or counts, uint (steps, positions, channels).
 
     Parameters
     ----------
@@ -78,19 +78,22 @@ class Input(Layer):
         (channels, height, width).
     high : int
         Largest pixel value, 1..65535.
+    moving : bool
+        Whether a sample is a frame per time step, instead of one image that stands still.
     """
 
     kind: ClassVar[str] = "input"
 
     shape: tuple[int, int, int]
     high: int
+    moving: bool = False
 
     def edge(self, inputs: tuple[Edge, ...], steps: int) -> Edge:
         if len(self.shape) != 3 or min(self.shape) < 1 or max(self.shape) > 4096:
             raise self.refuse(f"has shape {self.shape}; allowed are three sizes of 1..4096")
         if not 1 <= self.high <= 65535:
             raise self.refuse(f"has largest value {self.high}; allowed are 1..65535")
-        return Edge(*self.shape, 1, IntType(0, self.high))
+        return Edge(*self.shape, steps if self.moving else 1, IntType(0, self.high))
 
 
 @dataclass(frozen=True, eq=False)

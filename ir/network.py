@@ -116,8 +116,13 @@ class Network:
             if isinstance(layer, (Synapse, Readout))
         }
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (channels, height, width), behind (T,) where samples move."""
+        return (self.steps, *self.input.shape) if self.input.moving else self.input.shape
+
     def check_images(self, images: np.ndarray) -> np.ndarray:
-        """Return ``images`` as int64 (count, channels, height, width).
+        """Return ``images`` as int64 (count, *sample_shape).
 
         Raises
         ------
@@ -125,10 +130,10 @@ class Network:
             If shape, dtype or range differ from the input layer's.
         """
         images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != tuple(self.input.shape):
+        if images.ndim < 1 or images.shape[1:] != self.sample_shape:
             raise SpikewrightError(
                 f"Images have shape {images.shape}; allowed is (count, "
-                f"{', '.join(map(str, self.input.shape))})."
+                f"{', '.join(map(str, self.sample_shape))})."
             )
         if images.dtype.kind not in "iu":
             raise SpikewrightError(f"Images have dtype {images.dtype}; allowed are integers.")

@@ -3,7 +3,8 @@
 ====================  ==========================================================================
 ``network.json``      format, version, time steps, order of data, layers, hardware, preprocessing
 ``arrays.safetensors``  int8, int16 and int64 arrays, ``<layer>.<array>``
-``samples.safetensors``  optional: ``images`` uint8 or uint16 (count, C, H, W), ``labels`` int64
+``samples.safetensors``  optional: ``images`` uint8 or uint16 (count, C, H, W), or (count, T, C, H,
+                      W) where they move; ``labels`` int64
 ``manifest.json``     SHA-256 and size of each file above
 ====================  ==========================================================================
 
@@ -44,7 +45,7 @@ class Samples:
 
     Parameters
     ----------
-    images : uint8 or uint16 (count, channels, height, width)
+    images : uint8 or uint16 (count, channels, height, width), or (count, T, ...) where they move
     labels : int64 (count,)
     """
 
@@ -258,6 +259,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
     }
     if isinstance(layer, Input):
         entry |= {"shape": list(layer.shape), "high": layer.high}
+        entry |= {"moving": True} if layer.moving else {}
     elif isinstance(layer, Synapse):
         entry |= {
             "scheme": layer.scheme.name,
@@ -302,6 +304,8 @@ def _layer(entry: Any, arrays: dict[str, np.ndarray]) -> Layer:
                 f"Layer {name[:64]!r} has shape {shape!r:.80}; allowed are three sizes."
             )
         fields |= {"shape": tuple(shape), "high": take.take("high", int)}
+        if "moving" in take.entry:
+            fields["moving"] = take.take("moving", bool)
     if kind in ("synapse", "readout"):
         fields["scheme"] = Scheme.parse(take.take("scheme", str))
     if kind == "max_pool":

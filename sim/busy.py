@@ -114,5 +114,5 @@ def busy(
 
 def samples(network: Network, count: int = SAMPLES, seed: int = 0) -> np.ndarray:
     """Return random images of the network's input, integers (count, channels, height, width)."""
-    shape = (count, *network.input.shape)
+    shape = (count, *network.sample_shape)
     return np.random.default_rng(seed).integers(0, network.input.high + 1, shape)

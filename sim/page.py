@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ir.layers import Readout, Synapse
-from sim.pictures import CELLS, SATURATED, SILENT, flag
+from ir.remarks import SATURATED, SILENT, flag
+from sim.pictures import CELLS
 from sim.record import CYCLES, FABRIC, PAIR, STALLED, Run, fill
 
 

@@ -15,13 +15,26 @@ import numpy as np
 from ir import golden
 from ir.layers import LIF, Readout, Synapse
 from ir.network import Network
+from ir.remarks import flag
+from sim.drawing import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PINK,
+    RED,
+    SKY,
+    save,
+    sheet,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-DPI = 150
-SILENT, SATURATED = 0.001, 0.99  # firing rates beyond which a layer carries nothing
 SAMPLES = 4  # drawn in the timeline
 MODULES = 80  # drawn one by one; smaller ones share a bar
 
@@ -35,28 +48,6 @@ CELLS = {  # kinds of cells, and what they are called
 }
 
 _ENDS = ("first", "last")
-
-# Okabe and Ito's palette, told apart by colour-blind readers.
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PINK, GREY, PALE, INK = "#56B4E9", "#CC79A7", "#8C8C8C", "#E9EDF0", "#222222"
-
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.axisbelow": True,
-    "axes.edgecolor": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "grid.color": "#DDDDDD",
-    "text.parse_math": False,
-    **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color", "text.color"), INK),
-    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
-    "grid.linewidth": 0.6,
-}
 
 
 def raster(path: Path, network: Network, image: np.ndarray, title: str) -> None:
@@ -90,10 +81,10 @@ def raster(path: Path, network: Network, image: np.ndarray, title: str) -> None:
         rate = 100 * spikes.mean()
         marks.append((row + tall / 2, name, f"{rate:.1f} % of {spikes[0].size:,}"))
     size = left + columns + right, top + rows + bottom
-    with _style():
+    with styled():
         from matplotlib.colors import ListedColormap
 
-        figure = _figure(size[0] / DPI, size[1] / DPI, layout=None)
+        figure = sheet(size[0] / DPI, size[1] / DPI, layout=None)
         box = (left / size[0], bottom / size[1], columns / size[0], rows / size[1])
         axes = figure.add_axes(box)
         colors = ListedColormap(["white", PALE, BLUE])
@@ -109,7 +100,7 @@ def raster(path: Path, network: Network, image: np.ndarray, title: str) -> None:
         axes.spines[:].set_visible(False)
         figure.text(12 / size[0], 1 - 30 / size[1], title, weight="bold", size=9, va="center")
         axes.annotate("spikes, neurons", (columns, 0), (4, 6), "data", "offset points", color=GREY)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _choose(count: int, pixels: int) -> np.ndarray:
@@ -130,10 +121,10 @@ def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, fl
         Test accuracy at the end of a phase, by its name.
     """
     phases = list(dict.fromkeys(str(entry.get("phase", "training")) for entry in log))
-    with _style():
+    with styled():
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-        figure = _figure(6.6, 4.2)
+        figure = sheet(6.6, 4.2)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         for index, phase in enumerate(phases):
             color = (BLUE, ORANGE, GREEN, PINK, SKY)[index % 5]
@@ -166,7 +157,7 @@ def training(path: Path, log: Sequence[Mapping[str, Any]], test: Mapping[str, fl
         for axes in (upper, lower):
             axes.grid(axis="y")
         upper.set_title("Training")
-        _save(figure, path)
+        save(figure, path)
 
 
 def weights(path: Path, network: Network) -> None:
@@ -174,10 +165,10 @@ def weights(path: Path, network: Network) -> None:
     layers = [layer for layer in network.layers if isinstance(layer, (Synapse, Readout))]
     columns = min(4, len(layers))
     rows = -(-len(layers) // columns)
-    with _style():
+    with styled():
         from matplotlib.patches import Patch
 
-        figure = _figure(1.9 * columns + 0.4, 1.45 * rows + 0.5)
+        figure = sheet(1.9 * columns + 0.4, 1.45 * rows + 0.5)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes in grid[len(layers) :]:
             axes.set_visible(False)
@@ -196,7 +187,7 @@ def weights(path: Path, network: Network) -> None:
         schemes = [Patch(color=BLUE, label="uniform"), Patch(color=ORANGE, label="power of two")]
         figure.legend(handles=schemes, loc="outside lower right", ncols=2)
         figure.supylabel("share of weights [%]", size=8)
-        _save(figure, path)
+        save(figure, path)
 
 
 def timeline(path: Path, layers: Sequence[Mapping[str, Any]]) -> None:
@@ -208,11 +199,11 @@ def timeline(path: Path, layers: Sequence[Mapping[str, Any]]) -> None:
         ``name``, and ``first`` and ``last`` with ``predicted`` and ``measured`` cycles per sample.
     """
     colors = (SKY, ORANGE, GREEN, PINK)
-    with _style():
+    with styled():
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        figure = _figure(7.6, 0.19 * len(layers) + 1.2)
+        figure = sheet(7.6, 0.19 * len(layers) + 1.2)
         axes = figure.subplots()
         bars: list[list[tuple[int, int, int]]] = [[] for _ in range(SAMPLES)]
         ticks: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
@@ -248,7 +239,7 @@ def timeline(path: Path, layers: Sequence[Mapping[str, Any]]) -> None:
                 Line2D([], [], **ends_of, mec=RED, mew=2, label="measured, not as predicted")
             )
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
-        _save(figure, path)
+        save(figure, path)
 
 
 def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) -> None:
@@ -271,10 +262,10 @@ def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) 
         kept = set(rank[: MODULES - 1])
         rows = {name: counts for name, counts in rows.items() if name in kept}
         rows[f"{len(rest)} smaller modules"] = [sum(column) for column in zip(*rest, strict=True)]
-    with _style():
+    with styled():
         from matplotlib.ticker import EngFormatter, MaxNLocator
 
-        figure = _figure(2.2 + 1.25 * len(kinds), 0.16 * max(4, len(rows)) + 1.0)
+        figure = sheet(2.2 + 1.25 * len(kinds), 0.16 * max(4, len(rows)) + 1.0)
         grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False).ravel()
         colors = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
         for column, (axes, (_, noun)) in enumerate(zip(grid, kinds, strict=True)):
@@ -289,13 +280,13 @@ def resources(path: Path, modules: Mapping[str, Mapping[str, Any]], title: str) 
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         _rows(grid[0], list(rows))
         figure.suptitle(title, x=0.01, ha="left", size=9, weight="bold")
-        _save(figure, path)
+        save(figure, path)
 
 
 def firing(path: Path, rates: Mapping[str, float]) -> None:
     """Draw the share of spikes among all (neuron, time step) of each layer."""
-    with _style():
-        figure = _figure(6.0, 0.21 * len(rates) + 1.0)
+    with styled():
+        figure = sheet(6.0, 0.21 * len(rates) + 1.0)
         axes = figure.subplots()
         for y, rate in enumerate(rates.values()):
             remark = flag(rate)
@@ -308,18 +299,7 @@ def firing(path: Path, rates: Mapping[str, float]) -> None:
         axes.set_xticks([tick for tick in axes.get_xticks() if tick <= top])
         axes.set_xlabel("spikes per neuron and time step [%]")
         axes.set_title("Firing rates")
-        _save(figure, path)
-
-
-def flag(rate: float) -> str:
-    """Return ``silent``, ``saturated``, or nothing for a firing rate in between.
-
-    Examples
-    --------
-    >>> flag(0.0), flag(0.2), flag(1.0)
-    ('silent', '', 'saturated')
-    """
-    return "silent" if rate < SILENT else "saturated" if rate > SATURATED else ""
+        save(figure, path)
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
@@ -335,21 +315,3 @@ def _number(entry: Mapping[str, Any], nouns: Sequence[str]) -> float | None:
         if isinstance(value, (int, float)):
             return float(value)
     return None
-
-
-def _style() -> Any:
-    from matplotlib import style
-
-    return style.context(["default", _STYLE])
-
-
-def _figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")  # type: ignore[arg-type]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})

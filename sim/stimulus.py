@@ -12,7 +12,7 @@ def pack(images: np.ndarray, link: Link) -> np.ndarray:
 
     Parameters
     ----------
-    images : integers (count, channels, height, width)
+    images : integers (count, channels, height, width), or (count, T, ...) where they move
     link : Link
         The plan's source.
 
@@ -29,7 +29,8 @@ def pack(images: np.ndarray, link: Link) -> np.ndarray:
     [[49], [66]]
     """
     width = link.type.width
-    pixels = images.transpose(0, 2, 3, 1).reshape(-1, link.lanes).astype("<i8")
+    frames = images[:, None] if images.ndim == 4 else images
+    pixels = frames.transpose(0, 3, 4, 2, 1).reshape(-1, link.lanes * link.steps).astype("<i8")
     planes = np.unpackbits(pixels[..., None].view(np.uint8), axis=-1, bitorder="little")
     bits = planes[..., :width].reshape(len(pixels), -1)
     packed = np.packbits(bits, axis=1, bitorder="little")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ir.errors import SpikewrightError
-from spikewright import bench, stages
+from spikewright import bench, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -53,7 +53,13 @@ def train(
     """Train a network through the integers of its hardware; resumes where it stopped."""
     from spikewright.screen import show
 
-    show(stages.train(config, run, _changes(change), progress=not json), json)
+    show(stages.train(config, run, stages.changes(change), progress=not json), json)
+
+
+app.command(epilog=_example("spikewright cost configs/spikformer-dvs.yaml --json"))(search.cost)
+app.command(epilog=_example("spikewright search configs/search-digits.yaml --run runs/search"))(
+    search.search
+)
 
 
 @app.command(epilog=_example("spikewright export runs/digits/train --out runs/digits/export"))
@@ -224,7 +230,7 @@ def demo(
     from spikewright.screen import progress, show, summary, working
     from sw.config import load, override
 
-    settings = override(load(config), _changes(change))
+    settings = override(load(config), stages.changes(change))
     board = load_board(settings.synthesis.board)
     seconds: dict[str, float] = {}
     begin = time.monotonic()
@@ -234,7 +240,7 @@ def demo(
         seconds[stage] = round(time.monotonic() - begin, 1)
         begin = time.monotonic()
 
-    stages.train(config, run, _changes(change), progress=not json)
+    stages.train(config, run, stages.changes(change), progress=not json)
     lap("train")
     with working("export"):
         stages.export(run / "train", run / "export")
@@ -296,22 +302,6 @@ def doctor(json: AsJson = False) -> None:
         raise SpikewrightError(f"Tools are missing: {', '.join(missing)}.")
 
 
-def _changes(items: list[str] | None) -> dict[str, Any]:
-    """Return the ``--set`` options; values are read as YAML scalars."""
-    import yaml
-
-    found = {}
-    for item in items or ():
-        key, equals, value = item.partition("=")
-        if not equals or not key:
-            raise SpikewrightError(f"Option --set is {item!r}; allowed is KEY=VALUE.")
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SpikewrightError(f"Option --set {key} has value {value!r}, no YAML.") from error
-    return found
-
-
 def _verdict(cosim: dict[str, Any]) -> None:
     stalled = cosim["stalled"] or {"mismatches": 0, "within_bound": True}
     if cosim["mismatches"] or stalled["mismatches"]:
@@ -335,5 +325,5 @@ def main() -> None:
         print(f"spikewright: File{name} failed: {error.strerror or error}.", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("spikewright: Interrupted; train resumes with the same command.", file=sys.stderr)
+        print("spikewright: Interrupted; the same command resumes training.", file=sys.stderr)
         sys.exit(130)

@@ -27,12 +27,62 @@ def cache() -> Path:
     return Path(base or Path.home() / ".cache") / "spikewright"
 
 
+def changes(items: list[str] | None) -> dict[str, Any]:
+    """Return the ``--set`` options; values are read as YAML scalars."""
+    import yaml
+
+    found = {}
+    for item in items or ():
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise SpikewrightError(f"Option --set is {item!r}; allowed is KEY=VALUE.")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SpikewrightError(f"Option --set {key} has value {value!r}, no YAML.") from error
+    return found
+
+
+def cost(source: Path, table: str, constants: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the network of a run file or an export costs by the analytic 45 nm model."""
+    from ir.energy import Energy, report
+
+    chosen = Energy.of(table, **constants)
+    if source.is_dir():
+        return report(load_export(source).network, chosen)
+    from sw.config import load
+    from sw.export import untrained
+
+    return report(untrained(load(source)), chosen)
+
+
 def train(config: Path, run: Path, changes: Mapping[str, Any], progress: bool) -> dict[str, Any]:
     """Train what a run file describes into ``RUN/train``; return the metrics."""
     from sw.config import load, override
     from sw.train import train as run_training
 
     return run_training(override(load(config), changes), run / "train", progress=progress)
+
+
+def search(
+    config: Path,
+    run: Path,
+    changes: Mapping[str, Any],
+    *,
+    lambdas: Sequence[float] | None = None,
+    tune: bool = True,
+    baselines: bool = False,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Search for weight formats as a run file says, into ``RUN``; return one row per network."""
+    from sim.search_pictures import draw
+    from sw.config import load, override
+    from sw.sweep import sweep
+
+    settings = override(load(config), changes)
+    found = sweep(settings, run, lambdas=lambdas, tune=tune, baselines=baselines, tell=tell)
+    draw(run, run / "pictures")
+    return found
 
 
 def export(trained: Path, out: Path) -> dict[str, Any]:

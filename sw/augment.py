@@ -13,7 +13,18 @@ Move = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 def moves(dataset: str) -> Move:
     """Return the augmentation of a dataset: a function from (raw images, generator) to images."""
-    return {"digits": sway, "mnist": warp, "fashion_mnist": mirror}[dataset]
+    return {
+        "digits": sway,
+        "mnist": warp,
+        "fashion_mnist": mirror,
+        "cifar10": mirror,
+        "cifar10_dvs": mirror,
+    }.get(dataset, stay)
+
+
+def stay(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return the images as they are."""
+    return images
 
 
 def sway(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -67,9 +78,10 @@ def mirror(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
     Parameters
     ----------
-    images : uint8 (count, channels, height, width)
+    images : uint8 (count, channels, height, width), or (count, T, ...) where they move
     generator : torch.Generator
         Source of the choice.
     """
-    turned = torch.randint(0, 2, (len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
-    return torch.where(turned, images.flip(3), images)
+    each = (len(images), *[1] * (images.ndim - 1))
+    turned = torch.randint(0, 2, each, generator=generator, dtype=torch.bool)
+    return torch.where(turned, images.flip(-1), images)

@@ -25,6 +25,7 @@ from sw.sections import (
     Synthesis,
     Training,
 )
+from sw.space import Search
 
 
 class Config(Section):
@@ -39,12 +40,14 @@ class Config(Section):
     hardware: Hardware
     simulation: Simulation
     synthesis: Synthesis
+    search: Search | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Config:
         for key, given, allowed in (
             ("quantization.layers", self.quantization.layers, self.model.synapses),
             ("hardware.folds", self.hardware.folds, self.model.foldable),
+            ("search.pinned", self.search.pinned if self.search else (), self.model.synapses),
         ):
             if unknown := [name for name in given if name not in allowed]:
                 raise SpikewrightError(
@@ -61,7 +64,16 @@ class Config(Section):
     @property
     def learned(self) -> dict[str, Any]:
         """What determines the trained weights: seed, data, model, quantization and training."""
-        return _plain(self, {"seed", "data", "model", "quantization", "training"})
+        found = _plain(self, {"seed", "data", "model", "quantization", "training"})
+        if self.data.frames is None:  # so that checkpoints without the key stay those of this file
+            del found["data"]["frames"]
+        return found
+
+    @property
+    def sought(self) -> dict[str, Any]:
+        """What determines the result of a search, but for the lambda."""
+        section = self.search.model_dump(mode="json", exclude={"lambdas"}) if self.search else None
+        return self.learned | _plain(self, {"hardware"}) | {"search": section}
 
     def to_yaml(self) -> str:
         """Return the run file as YAML text; reading it back gives an equal configuration."""
@@ -114,9 +126,11 @@ def override(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def _replace(entries: dict[str, Any], key: str, value: Any) -> None:
-    for section in ("quantization.layers", "hardware.folds", "hardware.channels"):
+    for section in ("quantization.layers", "hardware.folds", "hardware.channels", "search.pinned"):
         if key.startswith(section + "."):
             house, noun = section.split(".")
+            if entries[house] is None:
+                break
             entries[house][noun][key[len(section) + 1 :]] = value
             return
     *path, last = key.split(".")

@@ -15,10 +15,13 @@ from sw.sections import DATASETS, Image, MlpModel, SpikformerModel
 if TYPE_CHECKING:
     import torch
 
+    from sw.config import Config
+
 Pixels = TypeVar("Pixels", "np.ndarray", "torch.Tensor")
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
 _HELD_BACK_DIGITS = 360
+_IDX = ("mnist", "fashion_mnist")
 # Test files: the whole set, or its first half where only that is at hand.
 _TEST_PARTS = ("t10k", "t10k-first5000")
 
@@ -30,11 +33,13 @@ class Dataset:
     Parameters
     ----------
     name : str
-    train_images, test_images : uint8 (count, channels, height, width)
+    train_images, test_images : uint8 (count, channels, height, width), or (count, T, ...)
         Raw pixels 0..high; nothing is subtracted, so that zero padding means "no ink".
     train_labels, test_labels : int64 (count,)
     high : int
         Largest pixel value of the format.
+    frames : str, optional
+        How recordings were cut into T frames that move; without it, images stand still.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     high: int
+    frames: str | None = None
 
     @property
     def classes(self) -> int:
@@ -77,14 +83,14 @@ class Dataset:
         image = model.image
         shape = (image.channels, image.height, image.width)
         shift = next((k for k in range(16) if self.high >> k == image.high), None)
-        if self.train_images.shape[1:] != shape or shift is None:
-            channels, height, width = self.train_images.shape[1:]
+        if self.train_images.shape[-3:] != shape or shift is None:
+            channels, height, width = self.train_images.shape[-3:]
             raise SpikewrightError(
                 f"Run file section model.image asks for {shape[0]} x {shape[1]} x {shape[2]} "
                 f"values 0..{image.high}; dataset {self.name} has {channels} x {height} x "
                 f"{width} values 0..{self.high}, which may be shifted right."
             )
-        return Preparation(self.name, image, shift, model.input_shape)
+        return Preparation(self.name, image, shift, model.input_shape, self.frames)
 
 
 @dataclass(frozen=True)
@@ -100,22 +106,26 @@ class Preparation:
         Bits that every raw pixel is shifted right by.
     shape : tuple of int
         Channels, height and width of the network's input; pixels keep their order.
+    frames : str, optional
+        How recordings were cut into a frame per time step.
     """
 
     dataset: str
     image: Image
     shift: int
     shape: tuple[int, int, int]
+    frames: str | None = None
 
     def apply(self, images: Pixels) -> Pixels:
-        """Return raw uint8 images (count, channels, height, width) as they enter the network."""
-        return (images >> self.shift).reshape(len(images), *self.shape)
+        """Return raw uint8 images (count, [T,] channels, height, width) as they enter."""
+        return (images >> self.shift).reshape(*images.shape[:-3], *self.shape)
 
     @property
     def record(self) -> dict[str, str | int]:
         """Plain values for ``network.json``."""
         raw = "x".join(map(str, (self.image.channels, self.image.height, self.image.width)))
-        return {
+        moving: dict[str, str | int] = {"frames": self.frames} if self.frames else {}
+        return moving | {
             "dataset": self.dataset,
             "raw_shape": raw,
             "shift_right": self.shift,
@@ -126,16 +136,35 @@ class Preparation:
         }
 
 
+def of(settings: Config, folder: Path | None = None) -> Dataset:
+    """Return the dataset that a run file learns: its part, its frames.
+
+    Raises
+    ------
+    SpikewrightError
+        As :func:`load`, or if the run file does not describe these samples.
+    """
+    name, frames = settings.data.name, settings.data.frames
+    if frames is None:
+        found = load(name, folder)
+    else:
+        found = _recordings(name, _folder(name, folder), settings.model.steps, frames)
+    found = found.first(settings.data.images)
+    found.preparation(settings.model)
+    return found
+
+
 def load(name: str, folder: Path | None = None) -> Dataset:
-    """Return the dataset called ``name``.
+    """Return the dataset called ``name``, images that stand still.
 
     Parameters
     ----------
     name : str
-        ``digits`` (embedded in scikit-learn), ``mnist`` or ``fashion_mnist``.
+        ``digits`` (embedded in scikit-learn), or one of :data:`sw.sections.DATASETS`. Recordings of
+        event cameras are summed into one image of counts, darker and brighter.
     folder : Path, optional
-        Where the IDX files lie, directly or in a folder called ``name``; by default the folder that
-        the environment variable SPIKEWRIGHT_DATA names.
+        Where the files lie, directly or in a folder called ``name``; by default the folder that the
+        environment variable SPIKEWRIGHT_DATA names.
 
     Raises
     ------
@@ -144,9 +173,47 @@ def load(name: str, folder: Path | None = None) -> Dataset:
     """
     if name == "digits":
         return _digits()
-    if name in DATASETS:
+    if name not in DATASETS:
+        raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+    folder = _folder(name, folder)
+    if name in _IDX:
         return _idx(name, folder)
-    raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
+    if name == "cifar10":
+        return _cifar10(folder)
+    found = _recordings(name, folder, 1, "count")
+    train, test = found.train_images[:, 0], found.test_images[:, 0]
+    return replace(found, train_images=train, test_images=test, frames=None)
+
+
+def _folder(name: str, folder: Path | None) -> Path:
+    """Return the folder that holds the data set, or its folder."""
+    if folder is None:
+        if not os.environ.get(FOLDER_VARIABLE):
+            raise SpikewrightError(
+                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its "
+                f"{'IDX ' if name in _IDX else ''}files."
+            )
+        folder = Path(os.environ[FOLDER_VARIABLE])
+    return folder if name in _IDX or not (folder / name).is_dir() else folder / name
+
+
+def _cifar10(folder: Path) -> Dataset:
+    from sw import cifar
+
+    folder = folder / cifar.FOLDER if (folder / cifar.FOLDER).is_dir() else folder
+    train, test = cifar.read_all(folder, cifar.TRAIN), cifar.read_all(folder, cifar.TEST)
+    return Dataset("cifar10", *train, *test, 255)
+
+
+def _recordings(name: str, folder: Path, steps: int, frames: str) -> Dataset:
+    from sw import event_sets, events
+
+    found = event_sets.load(name, folder, steps, frames)
+    learned, held_back = found.train_frames, found.test_frames
+    labels = found.train_labels, found.test_labels
+    return Dataset(
+        name, learned, labels[0], held_back, labels[1], high=events.COUNT_HIGH, frames=frames
+    )
 
 
 def _digits() -> Dataset:
@@ -162,16 +229,9 @@ def _digits() -> Dataset:
     return Dataset("digits", images[train], labels[train], images[test], labels[test], 16)
 
 
-def _idx(name: str, folder: Path | None) -> Dataset:
+def _idx(name: str, folder: Path) -> Dataset:
     from sw import idx
 
-    if folder is None:
-        if not os.environ.get(FOLDER_VARIABLE):
-            raise SpikewrightError(
-                f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its IDX "
-                f"files."
-            )
-        folder = Path(os.environ[FOLDER_VARIABLE])
     arrays: list[np.ndarray] = []
     for parts in (("train",), _TEST_PARTS):
         images = idx.read(_find(folder, name, parts, "images-idx3-ubyte"))

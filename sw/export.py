@@ -22,7 +22,7 @@ from sw.config import Config
 from sw.mlp import Mlp
 from sw.model import Model
 from sw.neuron import LIF
-from sw.sections import MlpModel
+from sw.sections import DATASETS, MlpModel
 from sw.spikformer import Block, Spikformer
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -58,6 +58,20 @@ def convert(model: Model, settings: Config, preprocessing: Mapping[str, str | in
     return Network(model.steps, tuple(layers), dict(preprocessing))
 
 
+def untrained(settings: Config, classes: int | None = None) -> Network:
+    """Return the integer network of a run file before any training; its shapes and formats hold.
+
+    Parameters
+    ----------
+    classes : int, optional
+        As many as the data set has without it.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        model = build(settings, classes or DATASETS[settings.data.name])
+    return convert(model, settings, {})
+
+
 def load(directory: Path, folder: Path | None = None) -> tuple[Config, Model, data.Dataset]:
     """Read what ``sw.train`` left in ``directory``: run file, model in mode ``folded``, samples.
 
@@ -76,8 +90,7 @@ def load(directory: Path, folder: Path | None = None) -> tuple[Config, Model, da
         raise SpikewrightError(
             f"Run file {Path(directory) / RUN_FILE} was changed after training; train again."
         )
-    dataset = data.load(settings.data.name, folder)
-    dataset.preparation(settings.model)
+    dataset = data.of(settings, folder)
     model = build(settings, dataset.classes)
     checkpoint.restore(model, checkpoint.split(tensors, "model."))
     model.mode = "folded"
@@ -118,7 +131,8 @@ def export(
 def _layers(model: Model, settings: Config) -> list[Layer]:
     """Return all layers."""
     shape = settings.model
-    layers: list[Layer] = [Input("input", (), shape.input_shape, shape.image.high)]
+    moving = settings.data.frames is not None
+    layers: list[Layer] = [Input("input", (), shape.input_shape, shape.image.high, moving)]
     if isinstance(model, Mlp):
         tokens, x = 1, _mlp(model, layers)
     else:

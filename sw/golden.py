@@ -35,7 +35,7 @@ def run(network: Network, images: np.ndarray, batch_size: int = 128) -> Trace:
     Parameters
     ----------
     network : Network
-    images : integers (count, channels, height, width)
+    images : integers (count, channels, height, width), or (count, T, ...) where they move
     batch_size : int
         Images computed at once; changes no result.
 
@@ -117,7 +117,7 @@ def _run(
     for layer in network.layers:
         inputs = [outputs[name] for name in layer.inputs]
         if isinstance(layer, Input):
-            outputs[layer.name] = images[:, None]
+            outputs[layer.name] = images if layer.moving else images[:, None]
         elif isinstance(layer, LIF):
             outputs[layer.name], membranes[layer.name] = lif(layer, inputs[0], network.steps)
         else:

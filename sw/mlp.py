@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -9,7 +10,7 @@ from spikingjelly.activation_based import functional
 from torch import nn
 
 from sw.cell import Cell
-from sw.model import Head, Model, Trace, record
+from sw.model import Head, Model, Trace, frames, record
 from sw.sections import MlpModel, Quantization
 
 
@@ -40,9 +41,13 @@ class Mlp(Model):
         """Hidden layers, in order."""
         return cast("list[Cell]", list(self.hidden))
 
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        for i, cell in enumerate(self.cells):
+            yield f"hidden.{i}.fc", cell
+
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)
-        x = images.flatten(1).to(torch.float32)[None, ..., None, None]
+        x = frames(images).flatten(2)[..., None, None]
         record(trace, "input", x)
         for i, cell in enumerate(self.cells):
             sums, x = cell(x, self.steps)

@@ -10,7 +10,7 @@ from spikingjelly.activation_based import layer
 from torch import nn
 
 from sw import exact
-from sw.cell import MODES
+from sw.cell import MODES, Cell
 from sw.quant import rounded, to_int
 from sw.sections import Quantization
 
@@ -57,12 +57,16 @@ class Model(nn.Module):
             if part is not self and hasattr(part, "mode"):
                 yield cast("Any", part)
 
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        """Yield name in the integer network and cell of every layer with weights but the head."""
+        raise NotImplementedError
+
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         """Return logits, float (batch, classes).
 
         Parameters
         ----------
-        images : uint8 (batch, channels, height, width)
+        images : uint8 (batch, channels, height, width), or (batch, T, ...) where they move
         trace : dict, optional
             Filled with the output of every layer by its name in the integer network, each
             (batch, T or 1, positions, channels).
@@ -97,6 +101,12 @@ class Head(nn.Module):
         weight, scale = to_int(self.linear.weight, self.scheme, per_channel=False)
         bias = self.linear.bias.double() / scale.double().flatten() * count
         return weight, rounded(bias) if self.mode == "folded" else bias, scale.double().flatten()
+
+
+def frames(images: torch.Tensor) -> torch.Tensor:
+    """Return images as frames, float32 (T or 1, batch, channels, height, width)."""
+    whole = images.to(torch.float32)
+    return whole.transpose(0, 1) if images.ndim == 5 else whole[None]
 
 
 def record(trace: Trace | None, name: str, x: torch.Tensor) -> None:

@@ -14,7 +14,19 @@ from ir.fold import Hardware as HardwareRequest
 from ir.neuron import Neuron
 from ir.scheme import Scheme
 
-DATASETS = ("digits", "mnist", "fashion_mnist")
+DATASETS = {
+    "digits": 10,
+    "mnist": 10,
+    "fashion_mnist": 10,
+    "cifar10": 10,
+    "nmnist": 10,
+    "dvs128_gesture": 11,
+    "cifar10_dvs": 10,
+    "ncaltech101": 101,
+}
+"""Data sets, and how many labels each has."""
+EVENT_SETS = ("nmnist", "dvs128_gesture", "cifar10_dvs", "ncaltech101")
+"""Those that are recordings of event cameras."""
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
@@ -27,10 +39,30 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which samples are learned; with ``images``, only so many from the front."""
+    """Which samples are learned.
 
-    name: Literal["digits", "mnist", "fashion_mnist"]
+    Parameters
+    ----------
+    name : str
+    images : int, optional
+        Only so many training samples from the front.
+    frames : str, optional
+        Recordings of event cameras are cut into a frame per time step: ``count`` gives all frames
+        as many events, ``time`` equal length. Without it they become one image that stands still.
+    """
+
+    name: Literal[tuple(DATASETS)]  # type: ignore[valid-type]
     images: Annotated[int, Field(ge=2)] | None = None
+    frames: Literal["count", "time"] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Data:
+        if self.frames is not None and self.name not in EVENT_SETS:
+            raise SpikewrightError(
+                f"Run file key data.frames is {self.frames}; dataset {self.name} has still images, "
+                f"allowed are {', '.join(EVENT_SETS)}."
+            )
+        return self
 
 
 class Image(Section):

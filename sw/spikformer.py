@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from sw import exact
 from sw.cell import Cell, fixed, integer_lif, reach
-from sw.model import Head, Model, Trace, record
+from sw.model import Head, Model, Trace, frames, record
 from sw.neuron import LIF
 from sw.sections import Quantization, SpikformerModel
 
@@ -129,9 +130,17 @@ class Spikformer(Model):
         """Encoder blocks, in order."""
         return cast("list[Block]", list(self.blocks))
 
+    def synapses(self) -> Iterator[tuple[str, Cell]]:
+        for i, stage in enumerate(self.tokenizer):
+            yield f"tokenizer.{i}.conv", stage.cell
+        yield "position.conv", self.position
+        for block in self.encoder:
+            for noun in ("q", "k", "v", "proj", "fc1", "fc2"):
+                yield f"{block.name}.{noun}", getattr(block, noun)
+
     def forward(self, images: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         functional.reset_net(self)
-        x = images.to(torch.float32)[None]
+        x = frames(images)
         record(trace, "input", x)
         for i, stage in enumerate(self.tokenizer):
             sums, x = stage.cell(x, self.steps)

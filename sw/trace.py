@@ -19,7 +19,7 @@ def batches(
     ----------
     mode : str
         ``float``, ``quantized`` (running statistics, not rounded) or ``folded``.
-    images : uint8 (count, channels, height, width)
+    images : uint8 (count, channels, height, width), or (count, T, ...) where they move
 
     Yields
     ------

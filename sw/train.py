@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import nn
 from torch.nn import functional
 
 from ir.errors import SpikewrightError
@@ -22,6 +21,7 @@ from sw.augment import moves
 from sw.build import build
 from sw.cell import MODES, Cell
 from sw.config import Config
+from sw.optimizer import adamw, pack, set_rate, unpack
 from sw.trace import accuracy, batches, compare
 
 METRICS = "metrics.json"
@@ -67,8 +67,7 @@ def train(
     SpikewrightError
         If the directory belongs to another run file or is damaged, or data are missing.
     """
-    dataset = data.load(config.data.name, folder).first(config.data.images)
-    dataset.preparation(config.model)
+    dataset = data.of(config, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
@@ -118,7 +117,7 @@ class Training:
             TimeRemainingColumn(),
         )
         with bar if progress else nullcontext():
-            total = sum(self._epochs(phase) for phase in MODES)
+            total = len(self.history) + self.epochs_left
             task = bar.add_task(self.phase, total=total, completed=len(self.history))
             while self.phase != "done":
                 started = time.monotonic()
@@ -135,6 +134,28 @@ class Training:
         metrics = {**self.metrics, "seconds": round(self.metrics["seconds"], 1)}
         write_text(self.directory / METRICS, dump_json(metrics))
         return metrics
+
+    def start(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Begin with the quantized phase, from float weights that were learned elsewhere.
+
+        Raises
+        ------
+        SpikewrightError
+            If training has begun already, or the tensors are not those of the model.
+        """
+        if self.history or self.phase != MODES[0]:
+            raise SpikewrightError(f"Training in {self.directory} has begun already.")
+        checkpoint.restore(self.model, tensors)
+        self.phase = self.model.mode = MODES[1]
+        self.optimizer, self.average = self._optimizer(), self._parameters()
+        self._save()
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs of this phase and of those behind it that are not done."""
+        phases = [*MODES, "done"]
+        left = phases[phases.index(self.phase) : -1]
+        return sum(map(self._epochs, left)) - (self.epoch if left else 0)
 
     def _epochs(self, phase: str) -> int:
         return int(getattr(self.config.training, f"{phase}_epochs"))
@@ -153,17 +174,11 @@ class Training:
         for i, part in enumerate(parts):
             done = (self.epoch * len(parts) + i) / steps
             rate = training.learning_rate * _RATE[self.phase] * (1 + math.cos(math.pi * done)) / 2
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            images = self.move(self.images[part], generator)
-            logits = self.model(self.preparation.apply(images))
-            loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            set_rate(self.optimizer, rate)
+            loss, hit = self.step(part, generator)
             self._follow(self.epoch * len(parts) + i)
-            losses.append(float(loss.detach()) * len(part))
-            hits += int((logits.argmax(1) == self.labels[part]).sum())
+            losses.append(loss * len(part))
+            hits += hit
         seen = sum(map(len, parts))
         self.epoch += 1
         self.history.append(
@@ -174,6 +189,24 @@ class Training:
                 "train_accuracy": hits / seen,
             }
         )
+
+    def step(self, part: torch.Tensor, generator: torch.Generator) -> tuple[float, int]:
+        """Learn from one batch; return the mean loss and how many labels were right.
+
+        Parameters
+        ----------
+        part : int64 (batch,)
+            Training images by index.
+        generator : torch.Generator
+            Source of the augmentation.
+        """
+        images = self.move(self.images[part], generator)
+        logits = self.model(self.preparation.apply(images))
+        loss = functional.cross_entropy(logits, self.labels[part], label_smoothing=_SMOOTHING)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach()), int((logits.argmax(1) == self.labels[part]).sum())
 
     def _follow(self, step: int) -> None:
         """Move the average towards the parameters after ``step``; a young one moves faster."""
@@ -225,16 +258,8 @@ class Training:
         for part in self.model.modules():
             if isinstance(part, Cell):
                 part.conv.weight.requires_grad_(self.phase in ("float", "quantized"))
-        kernels: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for parameter in self.model.parameters():
-            (kernels if parameter.ndim > 1 else rest).append(parameter)
-        decay = self.config.training.weight_decay
-        groups = [
-            {"params": kernels, "weight_decay": decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.config.training.learning_rate)
+        training = self.config.training
+        return adamw(self.model.parameters(), training.learning_rate, training.weight_decay)
 
     def _parameters(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().clone() for name, value in self.model.named_parameters()}
@@ -242,8 +267,7 @@ class Training:
     def _save(self) -> None:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for index, entry in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": value for key, value in entry.items()}
+        tensors |= pack(self.optimizer, "optimizer.")
         state = {
             "version": VERSION,
             "config": self.config.learned,
@@ -272,8 +296,4 @@ class Training:
         self.optimizer, self.average = self._optimizer(), checkpoint.split(tensors, "average.")
         if self.average.keys() != self._parameters().keys():
             raise SpikewrightError(f"Checkpoint {path} is damaged: it lacks averages.")
-        entries: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in checkpoint.split(tensors, "optimizer.").items():
-            index, key = name.split(".")
-            entries.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+        unpack(self.optimizer, checkpoint.split(tensors, "optimizer."))

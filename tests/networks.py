@@ -130,6 +130,7 @@ def random_network(
     residual: bool | None = None,
     pool: bool | None = None,
     shortcut: bool | None = None,
+    moving: bool = False,
     neurons: str = "any",
     schemes: tuple[str, ...] = SCHEMES,
     size: int = 6,
@@ -146,6 +147,8 @@ def random_network(
         Whether a spiking attention block, a residual branch, max pooling occur.
     shortcut : bool, optional
         Whether currents are pooled, and added with shifts, before a neuron.
+    moving : bool
+        Whether a sample is a frame per time step.
     neurons : str
         ``default`` or ``any`` charge, fire and reset.
     schemes : tuple of str
@@ -170,7 +173,7 @@ def random_network(
         return kernel, int(rng.integers(1, 4)), int(rng.integers(0, (kernel - 1) // 2 + 1))
 
     shape = (int(rng.integers(1, 4)), int(rng.integers(2, size + 1)), int(rng.integers(2, size + 1)))
-    last = b.put(Input("input", (), shape, int(rng.choice([1, 3, 16, 255]))))
+    last = b.put(Input("input", (), shape, int(rng.choice([1, 3, 16, 255])), moving))
     if pool and rng.random() < 0.3:
         last = b.put(MaxPool("early.pool", (last,), 2, 1, 0))
     last = b.unit("stem", last, channels(), *fitting(last))
@@ -232,11 +235,11 @@ def random_hardware(
 
 
 def random_images(network: Network, seed: int, count: int = 3) -> np.ndarray:
-    """Return uint8 or uint16 images that cover the whole range, (count, C, H, W)."""
+    """Return uint8 or uint16 images that cover the whole range, (count, [T,] C, H, W)."""
     rng = np.random.default_rng(seed)
     high = network.input.high
     dtype = np.uint8 if high < 256 else np.uint16
-    images = rng.integers(0, high + 1, (count, *network.input.shape)).astype(dtype)
+    images = rng.integers(0, high + 1, (count, *network.sample_shape)).astype(dtype)
     images.flat[0], images.flat[-1] = 0, high
     return images
 

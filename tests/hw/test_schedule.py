@@ -44,6 +44,13 @@ def test_every_transfer_is_predicted_with_slices_of_time(seed: int) -> None:
     compare(network, plan).check(network, random_images(network, 1, SAMPLES))
 
 
+@pytest.mark.parametrize("tables", [0, 0.7])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_transfer_is_predicted_of_samples_that_move(seed: int, tables: float) -> None:
+    network = random_network(seed, steps=3, size=4, width=4, moving=True)
+    compare(network, fit(build(network, random_hardware(network, seed, tables=tables))))
+
+
 def test_attention_and_residual() -> None:
     network = random_network(7, attention=True, residual=True, pool=True, size=4, width=4)
     compare(network, fit(build(network, Hardware(600, network.steps))))

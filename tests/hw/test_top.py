@@ -20,6 +20,16 @@ def test_random_networks_equal_the_golden_model(seed: int) -> None:
     Whole(network, plan, samples).check(network, samples)
 
 
+@pytest.mark.parametrize("tables", [0, 0.7])
+@pytest.mark.parametrize("seed", range(400, 404))
+def test_samples_that_move_equal_the_golden_model(seed: int, tables: float) -> None:
+    network = random_network(seed, steps=3, size=4, width=4, moving=True)
+    assert network.edges["input"].steps == 3
+    plan = build(network, random_hardware(network, seed, tables=tables))
+    samples = random_images(network, seed)
+    Whole(network, plan, samples, STALLS["bursts"], STALLS["one_in_four"]).check(network, samples)
+
+
 @pytest.mark.parametrize("seed", range(300, 304))
 def test_random_networks_with_tables_equal_the_golden_model(seed: int) -> None:
     network = random_network(seed, size=4, width=4)

@@ -52,7 +52,8 @@ class Whole:
             watch += [probe.valid & probe.ready, probe.payload]
         watch += [getattr(dut, counter) for counter in COUNTERS]
         count = len(samples)
-        pixels = samples.astype(np.int64).reshape(count, 1, samples.shape[1], -1).swapaxes(2, 3)
+        frames = samples.astype(np.int64).reshape(count, plan.source.steps, network.input.shape[0], -1)
+        pixels = frames.swapaxes(2, 3)
         feed = [word for sample in pixels for word in pack(sample, plan.source)]
         traffic = run(
             dut,

@@ -29,7 +29,8 @@ def execute(network, image):
             for c in range(edge.channels)
         ]
         if isinstance(layer, Input):
-            out |= {key: int(image[key[3], key[1], key[2]]) for key in keys}
+            for t, y, z, c in keys:
+                out[t, y, z, c] = int(image[t, c, y, z] if layer.moving else image[c, y, z])
         elif isinstance(layer, (Synapse, MaxPool)):
             side = layer.kernel
             for t, y, z, c in keys:
@@ -103,9 +104,10 @@ def compare(network, images):
     return trace
 
 
+@pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("seed", range(25))
-def test_loops_and_golden_agree_on_everything(seed):
-    network = random_network(seed, size=4, width=4)
+def test_loops_and_golden_agree_on_everything(seed, moving):
+    network = random_network(seed, size=4, width=4, moving=moving)
     compare(network, random_images(network, seed, 2))
 
 

@@ -147,6 +147,16 @@ def test_images_that_fit_become_int64():
     assert Network(1, LAYERS).check_images(images[:0]).shape == (0, 1, 2, 2)
 
 
+def test_samples_that_move_have_a_frame_per_step():
+    still, moving = (random_network(5, steps=3, moving=value) for value in (False, True))
+    assert moving.sample_shape == (3, *still.sample_shape)
+    assert (still.edges["input"].steps, moving.edges["input"].steps) == (1, 3)
+    images = np.zeros((2, *moving.sample_shape), np.uint8)
+    assert moving.check_images(images).shape == images.shape
+    with pytest.raises(SpikewrightError, match=r"Images have shape \(2, 3, .*allowed is \(count, \d"):
+        still.check_images(images)
+
+
 def test_random_networks_are_reproducible_and_varied():
     for seed in range(30):
         a, b = random_network(seed), random_network(seed)

@@ -49,15 +49,18 @@ def test_round_trip_gives_the_same_network_and_the_same_bytes(export, directory,
     assert digest(again) == digest(directory)
 
 
+@pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_random_networks_survive(seed, tmp_path):
-    network = random_network(seed)
+def test_random_networks_survive(seed, moving, tmp_path):
+    network = random_network(seed, moving=moving)
     samples = random_samples(network, seed) if seed % 2 else None
     widths = "format" if seed % 3 else "actual"
     hardware = random_hardware(network, seed, widths=widths, slices=0.5 * (seed % 2))
     save(tmp_path / "x", network, hardware, samples)
     loaded = load(tmp_path / "x")
     assert loaded.hardware == hardware
+    assert loaded.network.input.moving == moving
+    assert loaded.network.edges == network.edges
     found = contents(tmp_path / "x")
     assert ("samples.safetensors" in found) == (samples is not None)
     del found["manifest.json"]

@@ -131,6 +131,24 @@ def test_flipped_image_is_seen_and_equals_the_flipped_network(emitted):
     assert result.build_seconds < 1  # images are no part of the compiled simulator
 
 
+@pytest.mark.parametrize("kind", ["stream", pytest.param("table", marks=pytest.mark.slow)])
+def test_samples_that_move(kind, tmp_path, builds):
+    """A frame per time step: every value and every cycle, stalls included."""
+    b = Builder(np.random.default_rng(9), 3, neurons="default", schemes=("u3", "pot3"))
+    last = b.unit("stem", b.put(Input("input", (), (2, 4, 4), 15, moving=True)), 4, 3, 1, 1)
+    network = b.readout(b.unit("more", b.put(MaxPool("pool", (last,), 2, 2, 0)), 4), 3)
+    plan = fit(build(network, Hardware(256, 3, fabric="ecp5", kind=kind)))
+    assert plan.source.steps == 3
+    emit(network, plan, tmp_path / "verilog")
+    images = random_images(network, 1, 6)
+    assert images.shape == (6, 3, 2, 4, 4)
+    run = (tmp_path / "verilog", plan, network, images)
+    for stalls in (None, Stalls(0.5, 0.5, 3)):
+        result = cosimulate(*run, build_dir=builds, schedule=schedule(plan, 6), stalls=stalls)
+        assert result.mismatches == 0, result.first_difference
+        assert result.cycles_as_predicted, result.cycles.first_difference
+
+
 @pytest.mark.parametrize(
     ("first", "steps"), [pytest.param("kv", 2, marks=pytest.mark.slow), ("qk", 2), ("qk", 1)]
 )

@@ -63,10 +63,9 @@ def spikewright(capfd, monkeypatch):
 def run(tmp_path_factory, tiny_flags) -> Path:
     """Return a run directory with ``train/`` and ``export/``."""
     from spikewright import stages
-    from spikewright.cli import _changes
 
     folder = tmp_path_factory.mktemp("run")
-    changes = _changes(tiny_flags[1::2])
+    changes = stages.changes(tiny_flags[1::2])
     stages.train(CONFIG, folder, changes, progress=False)
     stages.export(folder / "train", folder / "export")
     return folder

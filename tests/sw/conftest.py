@@ -62,6 +62,25 @@ def small_mlp():
 
 
 @pytest.fixture
+def space():
+    """Return a section ``search`` with the candidates of SpikeHQ."""
+    return {
+        "candidates": ["fp32", "pot2", "pot4", "u2", "u4"],
+        "pinned": {},
+        "costs": {"energy45": 1.0},
+        "lambdas": [1.0],
+        "energy": {"table": "int32", "constants": {}},
+        "fabric": "ecp5",
+        "epochs": 2,
+        "warm_up_epochs": 1,
+        "learning_rate": 0.004,
+        "architecture_rate": 0.02,
+        "architecture_share": 0.5,
+        "temperature": {"schedule": "exponential", "first": 5.0, "last": 0.2},
+    }
+
+
+@pytest.fixture
 def lively():
     """Return a function that builds an untrained model with lively neurons."""
     return _lively

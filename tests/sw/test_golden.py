@@ -89,6 +89,12 @@ def test_strides_and_paddings_equal_numpy(stride, padding, seed):
     check_equal(network, images_of(network, 5, seed))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_samples_that_move_equal_numpy(seed):
+    network = networks.random_network(seed, steps=3, moving=True)
+    check_equal(network, networks.random_images(network, seed, 4))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_membrane_shortcuts_equal_numpy(seed):
     network = networks.random_network(seed, shortcut=True)
