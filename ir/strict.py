@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,33 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SpikewrightError(f"{what} must hold an object, not {type(value).__name__}.")
     return value
+
+
+def refusal(
+    found: Sequence[Mapping[str, Any]],
+    noun: str,
+    key: Callable[[tuple[int | str, ...]], str] = lambda location: ".".join(map(str, location)),
+) -> str:
+    """Return the first of pydantic's errors as one sentence about a file that is called ``noun``.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        As ``ValidationError.errors`` returns them.
+    noun : str
+    key : callable
+        Name of a place in the file.
+    """
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    for kinds, verb in ((unknown, "unknown"), (("missing", "missing_argument"), "missing")):
+        if names := [key(entry["loc"]) for entry in found if entry["type"] in kinds]:
+            keys = "keys" if len(names) > 1 else "key"
+            return f"{noun} has {verb} {keys}: {', '.join(names)}."
+    first = found[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    message = first["msg"].removeprefix("Input ")
+    return f"{noun} key {key(first['loc'])} is {first['input']!r:.80}; it {message}."
 
 
 def dump_json(value: Any) -> str:

@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.network import Network
 from ir.store import Samples, save
-from ir.strict import load_yaml
+from ir.strict import load_yaml, refusal
 from ir.widen import widen
 from sim.specimen import Shape, spikformer
-from sw.config import sentence
-from sw.sections import Hardware as HardwareSection
-from sw.sections import Section
 
 FOLDER = Path(__file__).parents[1] / "configs"
 ANCHORS = (
@@ -34,7 +31,11 @@ ANCHORS = (
 """The reduced networks have every engine of the others, in a fraction of their size."""
 
 
-class Published(Section):
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Published(_Part):
     """What an accelerator that others published needs for one image."""
 
     kcycles: Annotated[float, Field(gt=0)]
@@ -42,18 +43,28 @@ class Published(Section):
     dsp: Annotated[int, Field(ge=0)]
 
 
-class Anchor(Section):
-    """A network with random weights, the hardware that is asked for, and other accelerators."""
+class Anchor(_Part):
+    """A network with random weights, the hardware that is asked for, and other accelerators.
+
+    Parameters
+    ----------
+    name : str
+    shape : Shape
+    hardware : Hardware
+    channels : mapping of layer name to int
+        To how many channels layers are widened, see :func:`ir.widen.widen`.
+    published : mapping of name to Published
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
     shape: Shape
-    hardware: HardwareSection
+    hardware: Hardware
+    channels: dict[str, int] = {}
     published: dict[str, Published]
 
     def build(self, seed: int = 0) -> tuple[Network, Hardware]:
         """Return the network, weights drawn from ``seed``, and what is asked of the hardware."""
-        network = widen(spikformer(self.shape, seed), self.hardware.channels)
-        return network, self.hardware.request
+        return widen(spikformer(self.shape, seed), self.channels), self.hardware
 
 
 def load(source: str | Path) -> Anchor:
@@ -73,7 +84,8 @@ def load(source: str | Path) -> Anchor:
     try:  # as JSON, whose strict types have lists where ours have tuples
         return Anchor.model_validate_json(json.dumps(entries))
     except ValidationError as error:
-        raise SpikewrightError(sentence(error, f"Anchor {path.name}")) from None
+        found = error.errors(include_url=False)
+        raise SpikewrightError(refusal(found, f"Anchor {path.name}")) from None
 
 
 def specimen(anchor: Anchor, path: Path, *, images: int, seed: int = 0) -> Network:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ir.errors import SpikewrightError
-from ir.strict import load_yaml
+from ir.strict import load_yaml, refusal
 from sw.sections import (
     MODELS,
     Data,
@@ -91,7 +91,7 @@ def parse(entries: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(entries))
     except ValidationError as error:
-        raise SpikewrightError(sentence(error)) from None
+        raise SpikewrightError(_sentence(error)) from None
 
 
 def load(path: Path) -> Config:
@@ -150,23 +150,12 @@ def _plain(config: Config, include: set[str] | None = None) -> dict[str, Any]:
     return config.model_dump(mode="json", include=include)
 
 
-def sentence(error: ValidationError, noun: str = "Run file") -> str:
-    """Return the first refusal of a file that is called ``noun``, as one sentence."""
+def _sentence(error: ValidationError) -> str:
     found = error.errors(include_url=False)
-    unknown = ("extra_forbidden", "unexpected_keyword_argument")
-    for kinds, verb in ((unknown, "unknown"), (("missing",), "missing")):
-        names = [_key(entry["loc"]) for entry in found if entry["type"] in kinds]
-        if names:
-            keys = "keys" if len(names) > 1 else "key"
-            return f"{noun} has {verb} {keys}: {', '.join(names)}."
-    first = found[0]
-    if first["type"] == "union_tag_invalid":
-        kind = first["ctx"]["tag"]
-        return f"{noun} key model.kind is {kind!r:.80}; allowed are {', '.join(MODELS)}."
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    message = first["msg"].removeprefix("Input ")
-    return f"{noun} key {_key(first['loc'])} is {first['input']!r:.80}; it {message}."
+    if found[0]["type"] == "union_tag_invalid":
+        kind = found[0]["ctx"]["tag"]
+        return f"Run file key model.kind is {kind!r:.80}; allowed are {', '.join(MODELS)}."
+    return refusal(found, "Run file", _key)
 
 
 def _key(location: tuple[int | str, ...]) -> str:
