@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory
 
 from hw.stream import Engine, advance, elements, resize, tree
-from ir import plan
+from ir import readout
 
 
 class Accumulate(Engine):
@@ -14,7 +14,7 @@ class Accumulate(Engine):
 
     Parameters
     ----------
-    station : ir.plan.Accumulate
+    station : ir.readout.Accumulate
 
     Members
     -------
@@ -26,7 +26,7 @@ class Accumulate(Engine):
     Latency 1 cycle from the word that completes a sum. Only such words wait for the output.
     """
 
-    station: plan.Accumulate
+    station: readout.Accumulate
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -7,11 +7,11 @@ from amaranth.lib import data, stream
 
 from hw.memory import Memory
 from hw.stream import Engine, Pipeline, advance, elements, shape
-from ir import plan
+from ir import plan, readout
 from ir.image import Image
 
 
-def layout(station: plan.Classify) -> data.StructLayout:
+def layout(station: readout.Classify) -> data.StructLayout:
     """Return the payload of the accelerator's output: ``logit``, ``label``, ``last``."""
     label = max(1, (station.classes - 1).bit_length())
     return data.StructLayout({"logit": shape(station.o.type), "label": label, "last": 1})
@@ -22,7 +22,7 @@ class Classify(Engine):
 
     Parameters
     ----------
-    station : ir.plan.Classify
+    station : ir.readout.Classify
     image : ir.image.Image
         Biases.
 
@@ -39,9 +39,9 @@ class Classify(Engine):
     Latency 2 cycles, throughput 1 transfer per cycle; respects backpressure.
     """
 
-    station: plan.Classify
+    station: readout.Classify
 
-    def __init__(self, station: plan.Classify, image: Image) -> None:
+    def __init__(self, station: readout.Classify, image: Image) -> None:
         super().__init__(station)
         self.biases = Memory(image.width, station.classes, image.name, image.words)
 

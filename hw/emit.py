@@ -20,6 +20,7 @@ from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
 from hw.tool import tool
 from hw.top import COUNTERS, Accelerator, check, identifier
 from ir import plan as plans
+from ir import readout
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
 from ir.image import Image, images
@@ -152,7 +153,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Return what ``manifest.json`` says."""
     last = plan.stations[-1]
-    assert isinstance(last, plans.Classify)
+    assert isinstance(last, readout.Classify)
     fields, low = [], 0
     for name, field in layout(last):
         shape = Shape.cast(field.shape)

@@ -28,6 +28,7 @@ from hw.synapse import Synapse
 from hw.tile import Tile
 from hw.window import Window
 from ir import plan as plans
+from ir import readout
 from ir.errors import SpikewrightError
 from ir.image import Image
 
@@ -163,7 +164,7 @@ class Accelerator(wiring.Component):
             identifier(station.name): engine(station, images) for station in plan.stations
         }
         last = plan.stations[-1]
-        assert isinstance(last, plans.Classify)
+        assert isinstance(last, readout.Classify)
         ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
         ports |= {name: Out(32) for name in COUNTERS}
         super().__init__(ports)

@@ -15,8 +15,9 @@ import numpy as np
 from ir.errors import SpikewrightError
 from ir.layers import LIF, Readout, ShiftAdd, Synapse
 from ir.network import Network
-from ir.plan import Align, Classify, Neurons, Plan, Station
+from ir.plan import Align, Neurons, Plan, Station
 from ir.plan import Synapse as SynapseStation
+from ir.readout import Classify
 from ir.tile import Tile
 from ir.types import IntType
 

@@ -25,10 +25,8 @@ from ir.layers import (
 )
 from ir.network import Network
 from ir.plan import (
-    Accumulate,
     Align,
     Buffer,
-    Classify,
     Fork,
     Join,
     Link,
@@ -42,6 +40,7 @@ from ir.plan import (
     Window,
 )
 from ir.plan import Synapse as SynapseStation
+from ir.readout import Accumulate, Classify
 from ir.tile import Reorder, Stepwise, Tile
 from ir.types import IntType
 

@@ -15,10 +15,8 @@ import numpy as np
 
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
-    Accumulate,
     Align,
     Buffer,
-    Classify,
     Fork,
     Join,
     Maximum,
@@ -30,6 +28,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
+from ir.readout import Accumulate, Classify
 from ir.tile import Reorder, Stepwise, Tile
 
 Times = list[np.ndarray]

@@ -17,7 +17,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 
-from ir import attention
+from ir import attention, readout
 from ir import plan as plans
 from ir.golden import windows
 from ir.image import Image
@@ -584,7 +584,7 @@ def accumulate(
     i = link(positions * count, lanes, steps, type, "i")
     o = link(count, lanes, 1, type.times(positions * steps), "o")
     x = values((samples, steps, positions, count * lanes), type)
-    dut = engine("accumulate", "Accumulate", plans.Accumulate("o", (i,), (o,), positions, count))
+    dut = engine("accumulate", "Accumulate", readout.Accumulate("o", (i,), (o,), positions, count))
     feed = [w for sample in x for w in pack(sample, i)]
     traffic = drive(dut, [feed], [count * samples], stalls)
     found = unpack(traffic.words[0], o, count * lanes)[0]
@@ -606,7 +606,7 @@ def classify(classes: int = 5, stalls: str = FREE) -> None:
     o = link(classes, 1, 1, IntType(-8, 7), "o")
     x = values((40, classes), products_type)
     x[0], x[1] = -np.array(biases), np.minimum(4, 1 - np.array(biases))
-    station = plans.Classify("o", (i,), (o,), classes, bias)
+    station = readout.Classify("o", (i,), (o,), classes, bias)
     image = Image("o", 3, tuple(pack_fields([n], [bias]) for n in biases))
     dut = engine("classify", "Classify", station, image)
     feed = pack(x.reshape(1, -1, 1), i)

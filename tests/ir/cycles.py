@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.plan import (
-    Accumulate,
     Align,
     Buffer,
-    Classify,
     Fork,
     Join,
     Maximum,
@@ -27,6 +25,7 @@ from ir.plan import (
     Synapse,
     Window,
 )
+from ir.readout import Accumulate, Classify
 from ir.tile import Reorder, Stepwise, Tile
 
 Bits = Sequence[bool]

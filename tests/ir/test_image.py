@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from ir.errors import SpikewrightError
 from ir.image import Image, images, layout, pack, restore, unpack
-from ir.plan import Align, Classify, Neurons, Synapse
+from ir.plan import Align, Neurons, Synapse
 from ir.planner import build
+from ir.readout import Classify
 from ir.tile import Tile
 from ir.types import IntType
 from tests.networks import random_hardware, random_network

@@ -8,10 +8,8 @@ from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
 from ir.layers import Attention, Input
 from ir.plan import (
-    Accumulate,
     Align,
     Buffer,
-    Classify,
     Fork,
     Join,
     Link,
@@ -26,6 +24,7 @@ from ir.plan import (
     Window,
 )
 from ir.planner import build
+from ir.readout import Accumulate, Classify
 from ir.schedule import Solver, schedule
 from ir.scheme import Scheme
 from ir.sizing import smallest, station_size

@@ -12,7 +12,8 @@ from ir import golden
 from ir.errors import SpikewrightError
 from ir.layers import Add, Input, Readout
 from ir.network import Network
-from ir.plan import Classify, Join, Link, Plan
+from ir.plan import Join, Link, Plan
+from ir.readout import Classify
 from ir.scheme import Scheme
 from ir.types import IntType
 from sim.cosimulate import cosimulate
