@@ -1,0 +1,300 @@
+"""Fold solver: kind, pe, simd, order and loaders of every layer for the budget of a part.
+
+The fastest station of all sets no pace, the slowest does: with aim ``throughput`` the solver finds
+the fewest cycles per sample that every station keeps up with. For each number of cycles it chooses
+one option per layer from the :mod:`ir.menu`, a multiple-choice knapsack with one constraint per
+resource. Its Lagrangian dual bounds what any choice can reach, and proposes choices; these are
+priced as whole plans and mended layer by layer where neighbours make them dearer. Where a network
+has few enough choices all that the bound leaves are tried, and the result is the optimum.
+
+Source
+------
+Lagrangian relaxation of integer programs: Fisher, Management Science 27 (1981).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ir.errors import SpikewrightError
+from ir.fold import Fold, Hardware
+from ir.menu import RESOURCES, Options, bare, menu, price
+from ir.network import Network
+from ir.pace import pace
+from ir.plan import Plan
+from ir.planner import assemble
+
+ROUNDS = 150
+"""Steps towards the best multipliers."""
+EXHAUSTIVE = 4000
+"""Most choices of all layers that are tried one by one."""
+MOVES = 24
+"""Options of a layer that mending tries."""
+
+Folds = Mapping[str, Fold]
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """A choice of folds with what it takes as a whole.
+
+    Parameters
+    ----------
+    folds : mapping of layer name to Fold
+    cycles : int
+        Cycles per sample of the slowest station when never stalled.
+    used : float64 (resources,)
+    plan : Plan
+        Buffers and windows at their smallest.
+    """
+
+    folds: Folds
+    cycles: int
+    used: np.ndarray
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Why there is nothing better.
+
+    Parameters
+    ----------
+    resource : str
+        Field of :class:`ir.usage.Usage`, or ``cycles`` where a layer cannot be folded further.
+    layer : str
+        Layer that would need more of it.
+    cycles : int
+        Cycles per sample that were refused.
+    """
+
+    resource: str
+    layer: str
+    cycles: int
+
+    def __str__(self) -> str:
+        if self.resource == "cycles":
+            return f"layer {self.layer} has no fold of {self.cycles} cycles or less"
+        return f"{self.cycles} cycles need more {self.resource}, most of it in layer {self.layer}"
+
+
+@dataclass
+class Solver:
+    """Searches the folds of one network on one fabric.
+
+    Parameters
+    ----------
+    network : Network
+    hardware : Hardware
+        ``fabric``, ``widths`` and folds that are to be kept; its lanes and kind are not used.
+    budget : float64 (resources,)
+        What may be taken, buffers and windows at their smallest.
+    """
+
+    network: Network
+    hardware: Hardware
+    budget: np.ndarray
+    menu: dict[str, Options] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.menu = self.menu or menu(self.network, self.hardware)
+        self._seen: dict[tuple[Fold, ...], Priced] = {}
+
+    def price(self, folds: Folds) -> Priced:
+        """Return a choice with what it takes as a whole plan."""
+        key = tuple(folds[name] for name in self.menu)
+        if key not in self._seen:
+            plan = bare(assemble(self.network, self.hardware, folds))
+            cycles = max(map(pace, plan.stations))
+            self._seen[key] = Priced(dict(folds), cycles, price(plan, self.hardware.fabric), plan)
+        return self._seen[key]
+
+    def limits(self) -> list[int]:
+        """Return all cycles per sample that a choice can have, ascending."""
+        least = max(int(options.pace.min()) for options in self.menu.values())
+        paces = np.unique(np.concatenate([options.pace for options in self.menu.values()]))
+        return [int(limit) for limit in paces if limit >= least]
+
+    def fits(self, found: Priced, limit: int) -> bool:
+        """Return whether a choice keeps to the budget and to ``limit`` cycles."""
+        return found.cycles <= limit and bool((found.used <= self.budget).all())
+
+    def throughput(self) -> tuple[Priced, int, bool]:
+        """Return the choice with the fewest cycles, a bound of them, and whether it is proven.
+
+        Raises
+        ------
+        SpikewrightError
+            If not even the slowest folds fit.
+        """
+        limits = self.limits()
+        low, high = 0, len(limits) - 1
+        while low < high:  # the smallest number of cycles that the relaxation does not refuse
+            middle = (low + high) // 2
+            if self.refused(limits[middle]):
+                low = middle + 1
+            else:
+                high = middle
+        bound, proven = limits[low], True
+        for limit in limits[low:]:
+            found, complete = self.smallest(limit)
+            if found is not None:
+                return found, bound, proven
+            proven = proven and complete
+        raise self.too_small()
+
+    def too_small(self) -> SpikewrightError:
+        """Return the sentence for a budget below the smallest folds."""
+        least = self.price(self._cheapest())
+        short = int((least.used / np.maximum(self.budget, 1e-9)).argmax())
+        return SpikewrightError(
+            f"Budget has {RESOURCES[short]} {int(self.budget[short])} for folds; this network "
+            f"needs about {math.ceil(least.used[short])}."
+        )
+
+    def _cheapest(self) -> Folds:
+        _, choices = self._relax(self.limits()[-1])
+        return next(choices)
+
+    def refused(self, limit: int) -> bool:
+        """Return whether the relaxation proves that no choice keeps up with ``limit`` cycles."""
+        return self._relax(limit)[0] > 1
+
+    def smallest(self, limit: int) -> tuple[Priced | None, bool]:
+        """Return the choice with the fewest LUTs that keeps up with ``limit`` cycles, if any.
+
+        Returns
+        -------
+        Priced or None
+        bool
+            Whether all choices were tried or ruled out.
+        """
+        if any(not (options.pace <= limit).any() for options in self.menu.values()):
+            return None, True
+        best: Priced | None = None
+        extra = np.zeros(len(RESOURCES))
+        for _ in range(4):
+            bound, choices = self._relax(limit, extra)
+            if bound > 1 and not extra.any():
+                return None, True
+            tried = [self.price(folds) for folds in choices]
+            for found in tried:
+                if self.fits(found, limit) and (best is None or found.used[0] < best.used[0]):
+                    best = found
+            if best is not None:
+                break
+            # What neighbours add is now known, and kept back from the budget.
+            extra = tried[0].used - self._alone(tried[0].folds)
+        if self._count(limit) <= EXHAUSTIVE:
+            return self._exhaust(limit, best)
+        if best is None:
+            best = self._mend(min(tried, key=lambda found: self._excess(found, limit)), limit)
+        return best, False
+
+    def _alone(self, folds: Folds) -> np.ndarray:
+        """Return the sum of the prices of single layers."""
+        return sum(
+            (o.price[o.folds.index(folds[name])] for name, o in self.menu.items()),
+            np.zeros(len(RESOURCES)),
+        )
+
+    def _count(self, limit: int) -> int:
+        return math.prod(int((options.pace <= limit).sum()) for options in self.menu.values())
+
+    def _excess(self, found: Priced, limit: int) -> float:
+        over = np.maximum(0, found.used - self.budget) / np.maximum(self.budget, 1)
+        return float(over.sum()) + max(0, found.cycles / limit - 1)
+
+    def _relax(
+        self, limit: int, extra: np.ndarray | None = None
+    ) -> tuple[float, Iterator[Folds]]:
+        """Return a lower bound of the share of the LUT budget that ``limit`` cycles need.
+
+        Above 1 nothing fits. With ``extra`` kept back from the budget it is an estimate, from the
+        prices of layers instead of their lower bounds.
+
+        Returns
+        -------
+        float
+        iterator of mapping of layer name to Fold
+            Choices that the multipliers proposed: those that fit by themselves, fewest LUTs first,
+            else the one that exceeds the budget least.
+        """
+        options = {name: o.below(limit) for name, o in self.menu.items()}
+        room = np.maximum(self.budget - (0 if extra is None else extra), 1e-9)
+        exact = [(o.least if extra is None else o.price) / room for o in options.values()]
+        shares = [np.minimum(each, 1e9) for each in exact]
+        # LUTs are the objective, the other resources constraints with multipliers.
+        multipliers = np.zeros(len(RESOURCES))
+        bound, found = 0.0, {}
+        for step in range(ROUNDS):
+            weights = multipliers.copy()
+            weights[0] = 1.0
+            picks = [int((share @ weights).argmin()) for share in shares]
+            total = sum((s[k] for s, k in zip(shares, picks, strict=True)), np.zeros(len(weights)))
+            bound = max(bound, float(total @ weights - multipliers.sum()))
+            found.setdefault(tuple(picks), total)
+            slope = total - 1
+            slope[0] = 0
+            multipliers = np.maximum(0, multipliers + slope / (1 + step) ** 0.5 / 2)
+        fitting = sorted((k for k in found if (found[k] <= 1).all()), key=lambda k: found[k][0])
+        ranked = fitting[:3] or sorted(found, key=lambda k: np.maximum(found[k], 1).sum())[:3]
+        return bound, (
+            {name: o.folds[k] for (name, o), k in zip(options.items(), picks, strict=True)}
+            for picks in ranked
+        )
+
+    def _mend(self, found: Priced, limit: int) -> Priced | None:
+        """Change one layer at a time, as long as that brings a choice nearer to the budget."""
+        room = np.maximum(self.budget, 1)
+        while not self.fits(found, limit):
+            if self._excess(found, limit) > 0.2:
+                return None
+            weights = np.maximum(found.used / room, 0) ** 8 / room
+            slow = [s.layer for s in found.plan.stations if pace(s) > limit]
+            names = sorted(self.menu, key=lambda name: name not in slow)
+            better = found
+            for name in names:
+                options = self.menu[name].below(limit)
+                order = np.argsort(options.price @ weights, kind="stable")[:MOVES]
+                for k in order:
+                    other = self.price({**found.folds, name: options.folds[int(k)]})
+                    if self._excess(other, limit) < self._excess(better, limit):
+                        better = other
+                if better is not found and name in slow:
+                    break
+            if better is found:
+                return None
+            found = better
+        return found
+
+    def _exhaust(self, limit: int, best: Priced | None) -> tuple[Priced | None, bool]:
+        """Try every choice that the lower bounds of the layers leave."""
+        options = {name: o.below(limit) for name, o in self.menu.items()}
+        names = list(options)
+        rest = [np.zeros(len(RESOURCES))]
+        for name in reversed(names):
+            rest.append(rest[-1] + options[name].least.min(0))
+        rest.reverse()
+
+        def visit(depth: int, chosen: dict[str, Fold], least: np.ndarray) -> None:
+            nonlocal best
+            lowest = least + rest[depth]
+            if (lowest > self.budget).any() or (best and lowest[0] >= best.used[0]):
+                return
+            if depth == len(names):
+                found = self.price(chosen)
+                if self.fits(found, limit) and (best is None or found.used[0] < best.used[0]):
+                    best = found
+                return
+            name = names[depth]
+            for k in np.argsort(options[name].least[:, 0], kind="stable"):
+                fold = options[name].folds[int(k)]
+                visit(depth + 1, {**chosen, name: fold}, least + options[name].least[k])
+
+        visit(0, {}, np.zeros(len(RESOURCES)))
+        return best, True
