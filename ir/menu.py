@@ -32,36 +32,33 @@ _GLUE = ("split", "merge", "fork", "buffer", "join", "align")
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """Folds of one layer.
+    """Folds of one layer, or of a layer with weights together with the pooling behind it.
 
     Parameters
     ----------
-    folds : tuple of Fold
+    folds : tuple of (mapping of layer name to Fold)
     pace : int64 (folds,)
-        Cycles per sample of the slowest of the layer's stations.
+        Cycles per sample of the slowest of the layers' stations.
     price : float64 (folds, resources)
         What these stations take, in the order of :data:`RESOURCES`.
-    least : float64 (folds, resources)
-        A lower bound of it: nothing for a pooling that may take the words of a table as they come.
     """
 
-    folds: tuple[Fold, ...]
+    folds: tuple[Mapping[str, Fold], ...]
     pace: np.ndarray
     price: np.ndarray
-    least: np.ndarray
 
     def below(self, limit: int) -> Options:
         """Return the folds that keep up with ``limit`` cycles per sample."""
-        return self.keep(self.pace <= limit)
-
-    def keep(self, chosen: np.ndarray) -> Options:
-        """Return the folds at the places where ``chosen`` is true."""
-        folds = tuple(fold for fold, kept in zip(self.folds, chosen, strict=True) if kept)
-        return Options(folds, self.pace[chosen], self.price[chosen], self.least[chosen])
+        kept = self.pace <= limit
+        folds = tuple(fold for fold, keep in zip(self.folds, kept, strict=True) if keep)
+        return Options(folds, self.pace[kept], self.price[kept])
 
 
 def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
     """Return the options of every layer that folds, by name.
+
+    A pooling behind a table takes its words as they come, whatever its own fold; so it is chosen
+    together with the layer before it, under that layer's name.
 
     Parameters
     ----------
@@ -70,28 +67,46 @@ def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
         Of it only ``widths``, ``fabric`` and the folds that it names are used; these are kept.
     """
     folds = {
-        layer.name: tuple(_folds(layer, network, hardware))
+        layer.name: _folds(layer, network, hardware)
         for layer in network.layers
         if dimensions(layer, network) is not None
     }
     fed = {layer.name: layer.inputs[0] for layer in network.layers if isinstance(layer, LIF)}
-    paces = {name: np.zeros(len(found), np.int64) for name, found in folds.items()}
-    prices = {name: np.zeros((len(found), len(RESOURCES))) for name, found in folds.items()}
+    single: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in folds}
     for n in range(max(map(len, folds.values()))):
         taken = {name: found[n % len(found)] for name, found in folds.items()}
+        costs = {name: (0, np.zeros(len(RESOURCES))) for name in folds}
         for station in bare(assemble(network, hardware, taken)).stations:
             owner = fed.get(station.layer, station.layer)
-            if owner not in folds or n >= len(folds[owner]) or station.kind in _GLUE:
-                continue
-            paces[owner][n] = max(paces[owner][n], pace(station))
-            prices[owner][n] += vector(_predict(station, hardware.fabric))
+            if owner in folds and station.kind not in _GLUE:
+                cycles, price = costs[owner]
+                more = vector(_predict(station, hardware.fabric))
+                costs[owner] = max(cycles, pace(station)), price + more
+        for name, cost_of in costs.items():
+            single[name].append(cost_of)
+    pooled = {}
+    for layer in network.layers:
+        if isinstance(layer, MaxPool):
+            source = fed.get(layer.inputs[0], layer.inputs[0])
+            if isinstance(network[source], Synapse):
+                pooled[source] = layer.name
     found = {}
     for name, options in folds.items():
-        price, speed = prices[name], paces[name]
-        least = price
-        if isinstance(network[name], MaxPool) and _tabled(network[name], network, folds):
-            least, speed = np.zeros_like(price), np.zeros_like(speed)
-        found[name] = Options(options, speed, price, least)
+        if name in pooled.values():
+            continue
+        rows = []
+        for n, fold in enumerate(options):
+            pool = pooled.get(name)
+            if pool is None:
+                rows.append(({name: fold}, *single[name][n]))
+                continue
+            others = [n] if fold.kind == "table" else range(len(folds[pool]))
+            for k in others:
+                (cycles, price), (more, extra) = single[name][n], single[pool][k]
+                both = {name: fold, pool: folds[pool][k % len(folds[pool])]}
+                rows.append((both, max(cycles, more), price + extra))
+        choice, paces, prices = zip(*rows, strict=True)
+        found[name] = Options(choice, np.array(paces, np.int64), np.array(prices))
     return found
 
 
@@ -120,14 +135,15 @@ def _predict(station: Station, fabric: str) -> Usage:
     return cost.predict(station, fabric)
 
 
-def _folds(layer: Layer, network: Network, hardware: Hardware) -> Iterator[Fold]:
+def _folds(layer: Layer, network: Network, hardware: Hardware) -> list[Fold]:
+    """Return the folds of a layer, streams first: as many at least as a pooling behind it has."""
     if layer.name in hardware.folds:
-        yield hardware.folds[layer.name]
-        return
-    for fold in choices(layer, network):
-        yield fold
-        if isinstance(layer, Synapse) and hardware.fabric in ARITY:
-            yield from _loaded(layer, fold, network)
+        return [hardware.folds[layer.name]]
+    found = list(choices(layer, network))
+    if isinstance(layer, Synapse) and hardware.fabric in ARITY:
+        for fold in tuple(found):
+            found += _loaded(layer, fold, network)
+    return found
 
 
 def _loaded(layer: Synapse, fold: Fold, network: Network) -> Iterator[Fold]:
@@ -141,11 +157,3 @@ def _loaded(layer: Synapse, fold: Fold, network: Network) -> Iterator[Fold]:
             return
         found = more
 
-
-def _tabled(layer: Layer, network: Network, folds: Mapping[str, tuple[Fold, ...]]) -> bool:
-    """Return whether the words of a layer's input may come from a table."""
-    while layer.inputs:
-        layer = network[layer.inputs[0]]
-        if isinstance(layer, Synapse):
-            return any(fold.kind == "table" for fold in folds[layer.name])
-    return False

@@ -15,21 +15,24 @@ Lagrangian relaxation of integer programs: Fisher, Management Science 27 (1981).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
-from ir.menu import RESOURCES, Options, bare, menu, price
+from ir.menu import RESOURCES, Options, bare, menu, price, vector
 from ir.network import Network
+from ir.occupancy import settle
 from ir.pace import pace
 from ir.plan import Plan
 from ir.planner import assemble
+from ir.usage import Usage
 
 ROUNDS = 150
 """Steps towards the best multipliers."""
+_TRIES = 16
 EXHAUSTIVE = 4000
 """Most choices of all layers that are tried one by one."""
 MOVES = 24
@@ -82,6 +85,54 @@ class Bound:
         return f"{self.cycles} cycles need more {self.resource}, most of it in layer {self.layer}"
 
 
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What the solver found.
+
+    Parameters
+    ----------
+    folds : mapping of layer name to Fold
+    plan : Plan
+        Buffers and windows as large as its interval needs.
+    cycles : int
+        Cycles per sample of the slowest station when never stalled.
+    used : Usage
+        What the plan is predicted to take.
+    bound : Bound or None
+        What stops it; None where the aim was reached.
+    relaxed : float
+        Lower bound of what was minimised (``objective``), given the buffers.
+    objective : float
+    proven : bool
+        Whether every better choice was tried or ruled out.
+    """
+
+    folds: Folds
+    plan: Plan
+    cycles: int
+    used: Usage
+    bound: Bound | None
+    objective: float
+    relaxed: float
+    proven: bool
+
+
+def design(network: Network, hardware: Hardware, budget: Usage) -> Design:
+    """Return the folds with the fewest cycles per sample within a budget."""
+    whole, kept = vector(budget), np.zeros(len(RESOURCES))
+    solver = Solver(network, hardware, whole)
+    for _ in range(_TRIES):
+        solver.budget = whole - kept
+        found, relaxed, proven = solver.throughput()
+        plan = settle(assemble(network, hardware, found.folds))
+        used = price(plan, hardware.fabric)
+        if (used <= whole).all():
+            bound = solver.stops(found)
+            return Design(found.folds, plan, found.cycles, Usage(*map(int, used)), bound, found.cycles, relaxed, proven)
+        kept = np.maximum(kept, used - found.used) + np.maximum(0, used - whole) / 8
+    raise SpikewrightError("no fit")
+
+
 @dataclass
 class Solver:
     """Searches the folds of one network on one fabric.
@@ -106,7 +157,7 @@ class Solver:
 
     def price(self, folds: Folds) -> Priced:
         """Return a choice with what it takes as a whole plan."""
-        key = tuple(folds[name] for name in self.menu)
+        key = tuple(folds.values())
         if key not in self._seen:
             plan = bare(assemble(self.network, self.hardware, folds))
             cycles = max(map(pace, plan.stations))
@@ -146,6 +197,24 @@ class Solver:
                 return found, bound, proven
             proven = proven and complete
         raise self.too_small()
+
+    def stops(self, found: Priced) -> Bound:
+        """Return what stops a choice from being faster by the least step."""
+        limits = [limit for limit in self.limits() if limit < found.cycles]
+        if not limits:
+            limit = found.cycles - 1
+            slow = next(name for name, o in self.menu.items() if o.pace.min() > limit)
+            return Bound("cycles", slow, limit)
+        limit = limits[-1]
+        _, choices = self._relax(limit, found.used - self._alone(found.folds))
+        tried = [self.price(folds) for folds in choices]
+        best = min(tried, key=lambda other: self._excess(other, limit))
+        short = int((best.used / np.maximum(self.budget, 1e-9)).argmax())
+        more = {
+            name: self._price_of(o, best.folds)[short] - self._price_of(o, found.folds)[short]
+            for name, o in self.menu.items()
+        }
+        return Bound(RESOURCES[short], max(more, key=lambda name: more[name]), limit)
 
     def too_small(self) -> SpikewrightError:
         """Return the sentence for a budget below the smallest folds."""
@@ -197,10 +266,21 @@ class Solver:
 
     def _alone(self, folds: Folds) -> np.ndarray:
         """Return the sum of the prices of single layers."""
-        return sum(
-            (o.price[o.folds.index(folds[name])] for name, o in self.menu.items()),
-            np.zeros(len(RESOURCES)),
+        prices = (self._price_of(options, folds) for options in self.menu.values())
+        return sum(prices, np.zeros(len(RESOURCES)))
+
+    @staticmethod
+    def _price_of(options: Options, folds: Folds) -> np.ndarray:
+        """Return the price of the option that ``folds`` has."""
+        return next(
+            price
+            for own, price in zip(options.folds, options.price, strict=True)
+            if all(folds[name] == fold for name, fold in own.items())
         )
+
+    @staticmethod
+    def _joined(parts: Iterable[Folds]) -> Folds:
+        return {name: fold for part in parts for name, fold in part.items()}
 
     def _count(self, limit: int) -> int:
         return math.prod(int((options.pace <= limit).sum()) for options in self.menu.values())
@@ -226,8 +306,7 @@ class Solver:
         """
         options = {name: o.below(limit) for name, o in self.menu.items()}
         room = np.maximum(self.budget - (0 if extra is None else extra), 1e-9)
-        exact = [(o.least if extra is None else o.price) / room for o in options.values()]
-        shares = [np.minimum(each, 1e9) for each in exact]
+        shares = [np.minimum(o.price / room, 1e9) for o in options.values()]
         # LUTs are the objective, the other resources constraints with multipliers.
         multipliers = np.zeros(len(RESOURCES))
         bound, found = 0.0, {}
@@ -244,7 +323,7 @@ class Solver:
         fitting = sorted((k for k in found if (found[k] <= 1).all()), key=lambda k: found[k][0])
         ranked = fitting[:3] or sorted(found, key=lambda k: np.maximum(found[k], 1).sum())[:3]
         return bound, (
-            {name: o.folds[k] for (name, o), k in zip(options.items(), picks, strict=True)}
+            self._joined(o.folds[k] for o, k in zip(options.values(), picks, strict=True))
             for picks in ranked
         )
 
@@ -262,7 +341,7 @@ class Solver:
                 options = self.menu[name].below(limit)
                 order = np.argsort(options.price @ weights, kind="stable")[:MOVES]
                 for k in order:
-                    other = self.price({**found.folds, name: options.folds[int(k)]})
+                    other = self.price({**found.folds, **options.folds[int(k)]})
                     if self._excess(other, limit) < self._excess(better, limit):
                         better = other
                 if better is not found and name in slow:
@@ -278,7 +357,7 @@ class Solver:
         names = list(options)
         rest = [np.zeros(len(RESOURCES))]
         for name in reversed(names):
-            rest.append(rest[-1] + options[name].least.min(0))
+            rest.append(rest[-1] + options[name].price.min(0))
         rest.reverse()
 
         def visit(depth: int, chosen: dict[str, Fold], least: np.ndarray) -> None:
@@ -292,9 +371,9 @@ class Solver:
                     best = found
                 return
             name = names[depth]
-            for k in np.argsort(options[name].least[:, 0], kind="stable"):
+            for k in np.argsort(options[name].price[:, 0], kind="stable"):
                 fold = options[name].folds[int(k)]
-                visit(depth + 1, {**chosen, name: fold}, least + options[name].least[k])
+                visit(depth + 1, {**chosen, **fold}, least + options[name].price[k])
 
         visit(0, {}, np.zeros(len(RESOURCES)))
         return best, True
