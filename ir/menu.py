@@ -27,7 +27,8 @@ from ir.tables import ARITY
 from ir.usage import Usage
 
 RESOURCES = tuple(field.name for field in fields(Usage))
-_GLUE = ("split", "merge", "fork", "buffer", "join", "align")
+_ARRIVAL = ("split", "merge", "fork", "buffer", "join", "align", "accumulate")
+"""Stations that depend on what arrives, up to the first of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,8 @@ class Options:
         return Options(folds, self.pace[kept], self.price[kept])
 
 
-def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
-    """Return the options of every layer that folds, by name.
+def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.ndarray]:
+    """Return the options of every layer that folds, by name, and what is needed besides.
 
     A pooling behind a table takes its words as they come, whatever its own fold; so it is chosen
     together with the layer before it, under that layer's name.
@@ -65,7 +66,14 @@ def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
     network : Network
     hardware : Hardware
         Of it only ``widths``, ``fabric`` and the folds that it names are used; these are kept.
+
+    Returns
+    -------
+    dict of layer name to Options
+    float64 (resources,)
+        The least that the rest takes: the top, forks and sums of two streams.
     """
+    fixed = np.full(len(RESOURCES), np.inf)
     folds = {
         layer.name: _folds(layer, network, hardware)
         for layer in network.layers
@@ -76,12 +84,18 @@ def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
     for n in range(max(map(len, folds.values()))):
         taken = {name: found[n % len(found)] for name, found in folds.items()}
         costs = {name: (0, np.zeros(len(RESOURCES))) for name in folds}
+        arrived, rest = set(), vector(cost.usage(TOP, cost.costs_of(hardware.fabric)))
         for station in bare(assemble(network, hardware, taken)).stations:
             owner = fed.get(station.layer, station.layer)
-            if owner in folds and station.kind not in _GLUE:
+            if station.kind not in _ARRIVAL and owner in folds:
+                arrived.add(station.layer)
+            if station.layer in arrived:
                 cycles, price = costs[owner]
                 more = vector(_predict(station, hardware.fabric))
                 costs[owner] = max(cycles, pace(station)), price + more
+            elif station.kind in ("fork", "join", "align"):
+                rest = rest + vector(_predict(station, hardware.fabric))
+        fixed = np.minimum(fixed, rest)
         for name, cost_of in costs.items():
             single[name].append(cost_of)
     pooled = {}
@@ -107,7 +121,7 @@ def menu(network: Network, hardware: Hardware) -> dict[str, Options]:
                 rows.append((both, max(cycles, more), price + extra))
         choice, paces, prices = zip(*rows, strict=True)
         found[name] = Options(choice, np.array(paces, np.int64), np.array(prices))
-    return found
+    return found, fixed
 
 
 def bare(plan: Plan) -> Plan:

@@ -15,13 +15,14 @@ Lagrangian relaxation of integer programs: Fisher, Management Science 27 (1981).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ir.errors import SpikewrightError
 from ir.fold import Fold, Hardware
+from ir.knapsack import improve, relax
 from ir.menu import RESOURCES, Options, bare, menu, price, vector
 from ir.network import Network
 from ir.occupancy import settle
@@ -30,8 +31,6 @@ from ir.plan import Plan
 from ir.planner import assemble
 from ir.usage import Usage
 
-ROUNDS = 150
-"""Steps towards the best multipliers."""
 _TRIES = 16
 EXHAUSTIVE = 4000
 """Most choices of all layers that are tried one by one."""
@@ -128,7 +127,10 @@ def design(network: Network, hardware: Hardware, budget: Usage) -> Design:
         used = price(plan, hardware.fabric)
         if (used <= whole).all():
             bound = solver.stops(found)
-            return Design(found.folds, plan, found.cycles, Usage(*map(int, used)), bound, found.cycles, relaxed, proven)
+            usage = Usage(*map(int, used))
+            return Design(
+                found.folds, plan, found.cycles, usage, bound, found.cycles, relaxed, proven
+            )
         kept = np.maximum(kept, used - found.used) + np.maximum(0, used - whole) / 8
     raise SpikewrightError("no fit")
 
@@ -149,10 +151,9 @@ class Solver:
     network: Network
     hardware: Hardware
     budget: np.ndarray
-    menu: dict[str, Options] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.menu = self.menu or menu(self.network, self.hardware)
+        self.menu, self.fixed = menu(self.network, self.hardware)
         self._seen: dict[tuple[Fold, ...], Priced] = {}
 
     def price(self, folds: Folds) -> Priced:
@@ -206,7 +207,7 @@ class Solver:
             slow = next(name for name, o in self.menu.items() if o.pace.min() > limit)
             return Bound("cycles", slow, limit)
         limit = limits[-1]
-        _, choices = self._relax(limit, found.used - self._alone(found.folds))
+        _, choices = self._relax(limit, found.used - self.fixed - self._alone(found.folds))
         tried = [self.price(folds) for folds in choices]
         best = min(tried, key=lambda other: self._excess(other, limit))
         short = int((best.used / np.maximum(self.budget, 1e-9)).argmax())
@@ -226,8 +227,7 @@ class Solver:
         )
 
     def _cheapest(self) -> Folds:
-        _, choices = self._relax(self.limits()[-1])
-        return next(choices)
+        return self._relax(self.limits()[-1])[1][-1]
 
     def refused(self, limit: int) -> bool:
         """Return whether the relaxation proves that no choice keeps up with ``limit`` cycles."""
@@ -245,24 +245,25 @@ class Solver:
         if any(not (options.pace <= limit).any() for options in self.menu.values()):
             return None, True
         best: Priced | None = None
+        near: Priced | None = None
         extra = np.zeros(len(RESOURCES))
-        for _ in range(4):
+        for _ in range(6):
             bound, choices = self._relax(limit, extra)
             if bound > 1 and not extra.any():
                 return None, True
-            tried = [self.price(folds) for folds in choices]
-            for found in tried:
+            for folds in choices:
+                found = self.price(folds)
                 if self.fits(found, limit) and (best is None or found.used[0] < best.used[0]):
                     best = found
-            if best is not None:
-                break
+                if near is None or self._excess(found, limit) < self._excess(near, limit):
+                    near = found
             # What neighbours add is now known, and kept back from the budget.
-            extra = tried[0].used - self._alone(tried[0].folds)
+            previous, extra = extra, found.used - self._alone(found.folds)
+            if best is not None or (extra == previous).all():
+                break
         if self._count(limit) <= EXHAUSTIVE:
             return self._exhaust(limit, best)
-        if best is None:
-            best = self._mend(min(tried, key=lambda found: self._excess(found, limit)), limit)
-        return best, False
+        return best or self._mend(near, limit), False
 
     def _alone(self, folds: Folds) -> np.ndarray:
         """Return the sum of the prices of single layers."""
@@ -278,10 +279,6 @@ class Solver:
             if all(folds[name] == fold for name, fold in own.items())
         )
 
-    @staticmethod
-    def _joined(parts: Iterable[Folds]) -> Folds:
-        return {name: fold for part in parts for name, fold in part.items()}
-
     def _count(self, limit: int) -> int:
         return math.prod(int((options.pace <= limit).sum()) for options in self.menu.values())
 
@@ -289,43 +286,32 @@ class Solver:
         over = np.maximum(0, found.used - self.budget) / np.maximum(self.budget, 1)
         return float(over.sum()) + max(0, found.cycles / limit - 1)
 
-    def _relax(
-        self, limit: int, extra: np.ndarray | None = None
-    ) -> tuple[float, Iterator[Folds]]:
+    def _relax(self, limit: int, extra: np.ndarray | float = 0.0) -> tuple[float, list[Folds]]:
         """Return a lower bound of the share of the LUT budget that ``limit`` cycles need.
 
-        Above 1 nothing fits. With ``extra`` kept back from the budget it is an estimate, from the
-        prices of layers instead of their lower bounds.
+        Above 1 nothing fits. With ``extra`` kept back from the budget it is an estimate.
 
         Returns
         -------
         float
-        iterator of mapping of layer name to Fold
-            Choices that the multipliers proposed: those that fit by themselves, fewest LUTs first,
-            else the one that exceeds the budget least.
+        list of (mapping of layer name to Fold)
+            Choices proposed, the most promising last.
         """
-        options = {name: o.below(limit) for name, o in self.menu.items()}
-        room = np.maximum(self.budget - (0 if extra is None else extra), 1e-9)
-        shares = [np.minimum(o.price / room, 1e9) for o in options.values()]
-        # LUTs are the objective, the other resources constraints with multipliers.
-        multipliers = np.zeros(len(RESOURCES))
-        bound, found = 0.0, {}
-        for step in range(ROUNDS):
-            weights = multipliers.copy()
-            weights[0] = 1.0
-            picks = [int((share @ weights).argmin()) for share in shares]
-            total = sum((s[k] for s, k in zip(shares, picks, strict=True)), np.zeros(len(weights)))
-            bound = max(bound, float(total @ weights - multipliers.sum()))
-            found.setdefault(tuple(picks), total)
-            slope = total - 1
-            slope[0] = 0
-            multipliers = np.maximum(0, multipliers + slope / (1 + step) ** 0.5 / 2)
-        fitting = sorted((k for k in found if (found[k] <= 1).all()), key=lambda k: found[k][0])
-        ranked = fitting[:3] or sorted(found, key=lambda k: np.maximum(found[k], 1).sum())[:3]
-        return bound, (
-            self._joined(o.folds[k] for o, k in zip(options.values(), picks, strict=True))
-            for picks in ranked
-        )
+        options = [each.below(limit) for each in self.menu.values()]
+        room = np.maximum(self.budget - self.fixed - extra, 1e-9)
+        shares = [np.minimum(each.price / room, 10) for each in options]
+        blocks = RESOURCES.index("block_ram")
+        counts = [each.price[:, blocks].astype(np.int64) for each in options]
+        bound, proposed = relax(shares, counts, math.floor(room[blocks]), blocks)
+        picked = [*proposed[1::-1], improve(shares, proposed[0])]
+        return bound, [
+            {
+                name: fold
+                for each, k in zip(options, picks, strict=True)
+                for name, fold in each.folds[k].items()
+            }
+            for picks in picked
+        ]
 
     def _mend(self, found: Priced, limit: int) -> Priced | None:
         """Change one layer at a time, as long as that brings a choice nearer to the budget."""
@@ -355,7 +341,7 @@ class Solver:
         """Try every choice that the lower bounds of the layers leave."""
         options = {name: o.below(limit) for name, o in self.menu.items()}
         names = list(options)
-        rest = [np.zeros(len(RESOURCES))]
+        rest = [self.fixed]
         for name in reversed(names):
             rest.append(rest[-1] + options[name].price.min(0))
         rest.reverse()

