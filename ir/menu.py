@@ -90,9 +90,9 @@ def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.n
             if station.kind not in _ARRIVAL and owner in folds:
                 arrived.add(station.layer)
             if station.layer in arrived:
-                cycles, price = costs[owner]
+                speed, used = costs[owner]
                 more = vector(_predict(station, hardware.fabric))
-                costs[owner] = max(cycles, pace(station)), price + more
+                costs[owner] = max(speed, pace(station)), used + more
             elif station.kind in ("fork", "join", "align"):
                 rest = rest + vector(_predict(station, hardware.fabric))
         fixed = np.minimum(fixed, rest)
@@ -108,19 +108,22 @@ def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.n
     for name, options in folds.items():
         if name in pooled.values():
             continue
-        rows = []
+        pool = pooled.get(name)
+        rows: list[tuple[Mapping[str, Fold], int, np.ndarray]] = []
         for n, fold in enumerate(options):
-            pool = pooled.get(name)
+            speed, used = single[name][n]
             if pool is None:
-                rows.append(({name: fold}, *single[name][n]))
+                rows.append(({name: fold}, speed, used))
                 continue
-            others = [n] if fold.kind == "table" else range(len(folds[pool]))
-            for k in others:
-                (cycles, price), (more, extra) = single[name][n], single[pool][k]
+            for k in [n] if fold.kind == "table" else range(len(folds[pool])):
+                behind, more = single[pool][k]
                 both = {name: fold, pool: folds[pool][k % len(folds[pool])]}
-                rows.append((both, max(cycles, more), price + extra))
-        choice, paces, prices = zip(*rows, strict=True)
-        found[name] = Options(choice, np.array(paces, np.int64), np.array(prices))
+                rows.append((both, max(speed, behind), used + more))
+        found[name] = Options(
+            tuple(row[0] for row in rows),
+            np.array([row[1] for row in rows], np.int64),
+            np.array([row[2] for row in rows]),
+        )
     return found, fixed
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ir.attention import Attend
-from ir.plan import Plan, SerialNeurons, Station
-from ir.tile import Tile
+import math
+
+from ir.attention import Attend, Recall
+from ir.plan import Accumulate, Plan, SerialNeurons, Station, Window
+from ir.tile import Reorder, Tile
 
 
 def pace(station: Station) -> int:
@@ -25,6 +27,25 @@ def pace(station: Station) -> int:
     return words
 
 
-def slowest(plan: Plan) -> Station:
-    """Return the station that needs the most cycles per sample; the first of several."""
-    return max(plan.stations, key=pace)
+def latency(plan: Plan) -> int:
+    """Return about how many cycles pass from the first word in to the last word out.
+
+    Words are taken to flow evenly, every station at its pace: it begins when words arrive, or when
+    a whole sample has arrived if it needs one, and ends no earlier than those before it.
+    :func:`ir.schedule.schedule` gives the exact figure, at the price of every transfer.
+    """
+    times = {plan.source.name: (0.0, float(plan.source.words))}
+    for station in plan.stations:
+        arrive = [times[link.name] for link in station.inputs]
+        first, last = max(a for a, _ in arrive), max(b for _, b in arrive)
+        cycles = pace(station)
+        if isinstance(station, (Attend, Recall, Reorder, Accumulate)):
+            first = last
+        elif isinstance(station, Tile):
+            first += cycles / station.neuron_fold
+        elif isinstance(station, Window):
+            held = (station.span - station.padding * (station.width + 1)) / station.height
+            first += max(0.0, held / station.width) * (last - first) / station.maps
+        for link in station.outputs:
+            times[link.name] = first, max(last, first + cycles)
+    return math.ceil(times[plan.sink.name][1])

@@ -138,7 +138,8 @@ def place(
     tell("place", 1, steps)
     found: dict[int, Placement] = {}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_place, netlist, placer, board, seed, route, build_dir) for seed in seeds]
+        common = (netlist, placer, board, route, build_dir)
+        futures = [pool.submit(_place, seed, *common) for seed in seeds]
         for future in as_completed(futures):
             placement = future.result()
             found[placement.seed] = placement
@@ -232,7 +233,7 @@ def _synthesize(
 
 
 def _place(
-    netlist: Path, placer: Placer, board: Board, seed: int, route: bool, build_dir: Path
+    seed: int, netlist: Path, placer: Placer, board: Board, route: bool, build_dir: Path
 ) -> Placement:
     options = [
         *placer.arguments(board),
