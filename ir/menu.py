@@ -24,11 +24,11 @@ from ir.plan import Buffer, Plan, Station
 from ir.planner import assemble
 from ir.sizing import smallest
 from ir.tables import ARITY
+from ir.tile import Reorder
 from ir.usage import Usage
 
 RESOURCES = tuple(field.name for field in fields(Usage))
 _ARRIVAL = ("split", "merge", "fork", "buffer", "join", "align", "accumulate")
-"""Stations that depend on what arrives, up to the first of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.n
         arrived, rest = set(), vector(cost.usage(TOP, cost.costs_of(hardware.fabric)))
         for station in bare(assemble(network, hardware, taken)).stations:
             owner = fed.get(station.layer, station.layer)
-            if station.kind not in _ARRIVAL and owner in folds:
+            if owner in folds and not _arriving(station):
                 arrived.add(station.layer)
             if station.layer in arrived:
                 speed, used = costs[owner]
@@ -145,6 +145,13 @@ def price(plan: Plan, fabric: str) -> np.ndarray:
 def vector(usage: Usage) -> np.ndarray:
     """Return resources in the order of :data:`RESOURCES`, float64 (resources,)."""
     return np.array(astuple(usage), float)
+
+
+def _arriving(station: Station) -> bool:
+    """Return whether a station depends on what arrives; those behind another kind do not."""
+    if isinstance(station, Reorder):
+        return not station.tiled
+    return station.kind in _ARRIVAL
 
 
 @lru_cache(maxsize=1 << 16)
