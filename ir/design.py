@@ -75,7 +75,7 @@ def design(
     ----------
     network : Network
     hardware : Hardware
-        ``fabric``, ``widths``, ``steps_per_pass`` and folds that are to be kept.
+        Of it ``fabric``, ``widths`` and ``steps_per_pass`` are kept.
     budget : Usage
         What the accelerator may take.
     aim : str
@@ -169,4 +169,4 @@ def _timing(plan: Plan) -> tuple[int, int]:
 def _asked(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) -> Hardware:
     """Return the hardware that names every fold, with lanes for all of them."""
     total = sum(lanes(network[name], fold, network) for name, fold in folds.items())
-    return replace(hardware, lanes=max(1, total), folds=dict(folds))
+    return replace(hardware, lanes=max(1, total), folds=dict(folds), kind="stream")

@@ -65,7 +65,7 @@ def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.n
     ----------
     network : Network
     hardware : Hardware
-        Of it only ``widths``, ``fabric`` and the folds that it names are used; these are kept.
+        Of it only ``widths`` and ``fabric`` are used.
 
     Returns
     -------
@@ -161,8 +161,6 @@ def _predict(station: Station, fabric: str) -> Usage:
 
 def _folds(layer: Layer, network: Network, hardware: Hardware) -> list[Fold]:
     """Return the folds of a layer, streams first: as many at least as a pooling behind it has."""
-    if layer.name in hardware.folds:
-        return [hardware.folds[layer.name]]
     found = list(choices(layer, network))
     if isinstance(layer, Synapse) and hardware.fabric in ARITY:
         for fold in tuple(found):

@@ -87,7 +87,7 @@ class Solver:
     ----------
     network : Network
     hardware : Hardware
-        ``fabric``, ``widths`` and folds that are to be kept; its lanes and kind are not used.
+        Of it ``fabric``, ``widths`` and ``steps_per_pass`` are used.
     budget : float64 (resources,)
         What may be taken while buffers and windows are at their smallest; may be changed.
     """
