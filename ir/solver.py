@@ -138,6 +138,8 @@ class Solver:
             else:
                 high = middle
         proven = True
+        if self.smallest(limits[-1])[0] is None:
+            return None, limits[low], False
         for limit in limits[low:]:
             found, complete = self.smallest(limit)
             if found is not None:

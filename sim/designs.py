@@ -62,8 +62,8 @@ NETWORKS: Mapping[str, tuple[str, Shape]] = {
 }
 """A network with random u3 weights (u4 where said) for each board."""
 _REMARK = (
-    f"Aim `throughput`, {FILL:.0%} of the LUTs planned for; weights are random. Cycles are those of "
-    "the slowest station; the gap is that to the relaxation, which no choice of folds can beat. "
+    f"Aim `throughput`, {FILL:.0%} of the LUTs planned for; weights are random. Cycles are those "
+    "of the slowest station; the gap is that to the relaxation, which no choice of folds can beat. "
     "Frames per second are at the board's own clock."
 )
 Progress = Callable[[str, int, int], None]
@@ -177,11 +177,8 @@ def page(rows: Sequence[Mapping[str, Any]], command: str) -> str:
     for row in rows:
         for each in row["placed"] or ():
             cells = ", ".join(f"{n:,} {kind}" for kind, n in each["used"].items())
-            how = "placed and routed" if each["routed"] else "placed, not routed"
-            lines += [
-                "",
-                f"{row['board']}, seed {each['seed']}, {how}: {each['fmax_mhz']} MHz; {cells}.",
-            ]
+            how = f"{each['fmax_mhz']} MHz" if each["routed"] else "placed, not routed"
+            lines += ["", f"{row['board']}, seed {each['seed']}: {how}; {cells}."]
     for row in rows:
         lines += ["", f"## Folds for {row['board']}", "", "| layer | kind | pe | simd | loaders |"]
         lines.append("|---|---|--:|--:|--:|")

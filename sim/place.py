@@ -78,13 +78,14 @@ class Placement:
     Parameters
     ----------
     seed : int
-    fmax_mhz : float
+    fmax_mhz : float or None
+        None where nothing was routed.
     used : mapping of cell type to int
         Placed cells, harness included.
     """
 
     seed: int
-    fmax_mhz: float
+    fmax_mhz: float | None
     used: dict[str, int]
 
 
@@ -109,8 +110,7 @@ def place(
         Cache of netlists and placements.
     seeds : sequence of int
     route : bool
-        Without it Fmax is what nextpnr estimates from the placement; large designs take hours to
-        route.
+        Without it there is no Fmax; large designs take hours to route.
     jobs : int
         nextpnr processes side by side.
     progress : callable, optional
@@ -149,7 +149,7 @@ def place(
 
 def summary(placements: Sequence[Placement], board: Board) -> dict[str, Any]:
     """Return median and range of Fmax [MHz] over the seeds."""
-    speeds = [placement.fmax_mhz for placement in placements]
+    speeds = [speed for each in placements if (speed := each.fmax_mhz) is not None]
     return {
         "median": round(statistics.median(speeds), 2),
         "low": min(speeds),
@@ -253,11 +253,11 @@ def _place(
             run([tool(placer.package), *options], work, "nextpnr.log", log)
             report = json.loads((work / "report.json").read_text())
         speeds = [entry["achieved"] for entry in report["fmax"].values()]
-        if not speeds:
+        if route and not speeds:
             raise SpikewrightError(f"nextpnr found no clock with seed {seed}.")
         used = {kind: entry["used"] for kind, entry in report["utilization"].items()}
         entry = {
-            "fmax_mhz": round(min(speeds), 2),
+            "fmax_mhz": round(min(speeds), 2) if speeds else None,
             "used": {kind: count for kind, count in sorted(used.items()) if count},
         }
         write_text(kept, dump_json(entry))

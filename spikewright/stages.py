@@ -102,6 +102,8 @@ def fold(
     from ir.store import save
 
     clock, budget, limit = clock_hz or board.clock_hz, board.budget(fill), None
+    if clock <= 0:
+        raise SpikewrightError(f"Clock is {clock / 1e6:g} MHz; allowed is above 0.")
     if fps is not None:
         if not 0 < fps <= clock:
             raise SpikewrightError(
