@@ -198,10 +198,15 @@ def _placer(board: Board) -> Placer:
 
 
 def _script(board: Board) -> list[str]:
+    """Map engine by engine, as they are counted; in one piece large designs exceed Yosys."""
+    synth = of_board(board).synth
     return [
         "read_verilog -defer design.v",
         "read_verilog harness.v",
-        f"{of_board(board).synth} -top {HARNESS} -json netlist.json",
+        f"{synth} -noflatten -top {HARNESS}",
+        "flatten",
+        "opt_clean -purge",
+        "write_json netlist.json",
     ]
 
 
