@@ -15,7 +15,7 @@ def board(tmp_path_factory) -> Path:
     """Return a board on which the tiny network is short of LUTs."""
     text = (CONFIGS.parent / "boards" / "ulx3s_25f.yaml").read_text()
     path = tmp_path_factory.mktemp("boards") / "small.yaml"
-    path.write_text(text.replace("lut: 24288", "lut: 5600").replace("ulx3s-25f", "small"))
+    path.write_text(text.replace("lut: 24288", "lut: 5000").replace("ulx3s-25f", "small"))
     return path
 
 
@@ -25,7 +25,7 @@ def test_an_export_with_folds_for_a_board(spikewright, run, board, tmp_path):
     assert done.status == 0, done.err
     found = json.loads(done.out)
     assert found["bound"].split(" need more ")[1].startswith("lut, most of it in layer ")
-    assert 0 <= found["gap"] <= 1
+    assert found["gap"] >= 0
     assert all(found["used"][kind] <= found["budget"][kind] for kind in found["budget"])
     assert found["frames_per_second"] == round(25e6 / found["interval"], 1)
     done = spikewright("generate", out, "--out", tmp_path / "verilog", "--json")
