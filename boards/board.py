@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ir.errors import SpikewrightError
 from ir.strict import load_yaml
+from ir.usage import Usage
 
 SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
     "ecp5": (6, 7, 8),
@@ -21,6 +22,9 @@ SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
 """Fabrics, and the speed grades of their parts as nextpnr or the vendor calls them."""
 
 FABRICS = tuple(SPEED_GRADES)
+LOGIC = ("lut", "ff", "carry")
+MEMORY_FILL = 0.95
+"""Share of block RAM, LUT RAM and DSPs that a design may be planned for."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -70,6 +74,33 @@ class Board:
     speed_grade: int | str
     clock_hz: int
     resources: Resources
+
+    def budget(self, fill: float) -> Usage:
+        """Return what a design may be planned for, with room for what was not predicted.
+
+        Parameters
+        ----------
+        fill : float
+            Share of LUTs, flip-flops and carry cells; a full part cannot be routed.
+
+        Raises
+        ------
+        SpikewrightError
+            If ``fill`` is not above 0 and up to 1.
+
+        Examples
+        --------
+        >>> load("ulx3s-25f").budget(0.5).lut
+        12144
+        """
+        if not 0 < fill <= 1:
+            raise SpikewrightError(f"Fill is {fill}; allowed is above 0, up to 1.")
+        return Usage(
+            **{
+                name: int(count * (fill if name in LOGIC else MEMORY_FILL))
+                for name, count in asdict(self.resources).items()
+            }
+        )
 
 
 def names() -> list[str]:

@@ -28,7 +28,7 @@ def predict(station: Station, fabric: str, measured: Characterisation | None = N
     SpikewrightError
         If the fabric was not measured, or this kind of station has no features.
     """
-    costs = _costs(fabric, measured)
+    costs = costs_of(fabric, measured)
     found = features(station, fabric)
     return Usage() if found is None else usage(found, costs)
 
@@ -40,7 +40,7 @@ def predict_plan(
 
     Add them up for the accelerator: ``sum(found.values(), Usage())``.
     """
-    costs = _costs(fabric, measured)
+    costs = costs_of(fabric, measured)
     found = {station.name: predict(station, fabric, measured) for station in plan.stations}
     return found | {"": usage(TOP, costs)}
 
@@ -69,7 +69,14 @@ def usage(found: Features, costs: Costs) -> Usage:
     )
 
 
-def _costs(fabric: str, measured: Characterisation | None) -> Costs:
+def costs_of(fabric: str, measured: Characterisation | None = None) -> Costs:
+    """Return the measured costs of a fabric.
+
+    Raises
+    ------
+    SpikewrightError
+        If it was not measured.
+    """
     fabrics = (measured or characterisation.load()).fabrics
     if fabric not in fabrics:
         raise SpikewrightError(

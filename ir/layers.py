@@ -8,6 +8,7 @@ edge (an image that does not change in time, and the currents it causes) and T e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -130,12 +131,19 @@ class Synapse(Layer):
         """Inputs of one output."""
         return int(np.prod(self.weight.shape[1:]))
 
+    @cached_property
+    def _reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the positive weights of each output, and of the negative ones without sign."""
+        weight = self.weight.reshape(self.weight.shape[0], -1)
+        positive = np.maximum(weight, 0).sum(1, dtype=np.int64)
+        return positive, positive - weight.sum(1, dtype=np.int64)
+
     def sum_type(self, activation: IntType) -> IntType:
         """Return the range of the sums from the worst case of the very weights."""
-        weight = self.weight.reshape(self.weight.shape[0], -1).astype(np.int64)
-        extremes = np.stack([weight * activation.low, weight * activation.high])
-        high = np.maximum(extremes.max(0), 0).sum(1).max(initial=0)
-        low = np.minimum(extremes.min(0), 0).sum(1).min(initial=0)
+        positive, negative = self._reach
+        up, down = max(0, activation.high), max(0, -activation.low)
+        high = (positive * up + negative * down).max(initial=0)
+        low = -(positive * down + negative * up).max(initial=0)
         return IntType(int(low), int(high))
 
     def edge(self, inputs: tuple[Edge, ...], steps: int) -> Edge:

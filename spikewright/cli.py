@@ -88,6 +88,39 @@ def specimen(
     show(stages.specimen(config, out, images, seed), json)
 
 
+@app.command(epilog=_example("spikewright fold runs/digits/export --board ulx3s-25f"))
+def fold(
+    path: ExportPath,
+    board: Annotated[str, typer.Option(help="Board by name or YAML path.")] = "ulx3s-85f",
+    aim: Annotated[str, typer.Option(help="throughput, area or latency.")] = "throughput",
+    fps: Annotated[float | None, typer.Option(help="Frames per second, for area.")] = None,
+    clock: Annotated[float | None, typer.Option(help="Clock [MHz]; the board's without.")] = None,
+    fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = 0.85,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Export directory to write, with these folds.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Choose kind and fold of every layer for a board; say which resource stops it."""
+    from boards import load
+    from spikewright.screen import print_rows, show, working
+
+    chosen, loaded = load(board), stages.load_export(path)
+    with working("fold"):
+        found = stages.fold(
+            loaded,
+            chosen,
+            out,
+            aim=aim,
+            fps=fps,
+            clock_hz=clock and clock * 1e6,
+            fill=fill,
+        )
+    show(found, json)
+    if not json:
+        print_rows({"rows": [{"layer": n, **each} for n, each in found["folds"].items()]}, False)
+
+
 @app.command(epilog=_example("spikewright generate runs/digits/export --out build/digits"))
 def generate(
     path: ExportPath,

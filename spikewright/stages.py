@@ -135,6 +135,54 @@ def make_plan(export: Export) -> Plan:
     return sized(build(export.network, export.hardware))
 
 
+def fold(
+    export: Export,
+    board: Board,
+    out: Path | None,
+    *,
+    aim: str = "throughput",
+    fps: float | None = None,
+    clock_hz: float | None = None,
+    fill: float = 0.85,
+) -> dict[str, Any]:
+    """Choose every fold for a board's budget and an aim; write the export with them to ``out``."""
+    from dataclasses import asdict
+
+    from ir.design import design
+    from ir.store import save
+
+    clock, budget, limit = clock_hz or board.clock_hz, board.budget(fill), None
+    if clock <= 0:
+        raise SpikewrightError(f"Clock is {clock / 1e6:g} MHz; allowed is above 0.")
+    if fps is not None:
+        if not 0 < fps <= clock:
+            raise SpikewrightError(
+                f"Frames per second are {fps:g}; allowed is above 0, up to the "
+                f"clock of {clock:g} Hz."
+            )
+        limit = int(clock / fps)
+    hardware = replace(export.hardware, fabric=board.fabric)
+    found = design(export.network, hardware, budget, aim, limit)
+    if out is not None:
+        save(out, export.network, found.hardware, export.samples)
+    least = found.used.lut if aim == "area" else found.cycles
+    return {
+        "export": str(out or ""),
+        "board": board.name,
+        "aim": aim,
+        "interval": found.interval,
+        "latency": found.latency,
+        "clock_mhz": clock / 1e6,
+        "frames_per_second": round(clock / found.interval, 1),
+        "bound": str(found.bound or "none: the aim was reached"),
+        "gap": found.relaxed and round(least / found.relaxed - 1, 4),
+        "proven": found.proven,
+        "used": asdict(found.used),
+        "budget": asdict(budget),
+        "folds": {name: asdict(each) for name, each in found.hardware.folds.items()},
+    }
+
+
 def generate(export: Export, plan: Plan, out: Path) -> dict[str, Any]:
     """Write Verilog, memory images and manifest; return a summary."""
     from hw.emit import emit
@@ -316,6 +364,32 @@ def bench_scale(
     if out is not None:
         command = " ".join(["spikewright bench scale", *names, *([] if luts else ["--no-luts"])])
         write_text(out, page(rows, command))
+    return {"rows": rows}
+
+
+def bench_boards(
+    boards: Sequence[str],
+    out: Path | None,
+    *,
+    luts: bool = True,
+    seeds: int = 0,
+    route: bool = True,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Let the fold solver fill boards; count and place what it finds; write the page if asked."""
+    from ir.strict import write_text
+    from sim.designs import NETWORKS, measure, page
+
+    places = range(1, seeds + 1)
+    rows = [
+        measure(name, cache() / "netlists", luts=luts, seeds=places, route=route, progress=tell)
+        for name in boards or NETWORKS
+    ]
+    if out is not None:
+        options = [] if luts else ["--no-luts"]
+        options += [f"--place --seeds {seeds}"] if seeds else []
+        options += [] if route else ["--no-route"]
+        write_text(out, page(rows, " ".join(["spikewright bench boards", *boards, *options])))
     return {"rows": rows}
 
 

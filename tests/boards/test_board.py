@@ -85,3 +85,13 @@ def test_damaged_files(tmp_path):
     )
     with pytest.raises(SpikewrightError, match="cannot be read"):
         boards.load(tmp_path / "missing.yaml")
+
+
+def test_a_budget_leaves_room():
+    board = boards.load("ulx3s-25f")
+    budget = board.budget(0.5)
+    assert (budget.lut, budget.ff, budget.carry) == (12144, 12144, 6072)
+    assert (budget.block_ram, budget.lut_ram, budget.dsp) == (53, 2884, 26)
+    for fill in (0, -1, 1.01, float("nan")):
+        with pytest.raises(SpikewrightError, match="allowed is above 0, up to 1"):
+            board.budget(fill)

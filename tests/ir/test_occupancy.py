@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ir.fold import Hardware
-from ir.occupancy import held, settle
-from ir.plan import Buffer
+from ir.occupancy import held, settle, solved
+from ir.plan import Buffer, Window
 from ir.planner import build
 from ir.schedule import schedule
 from tests.networks import digits_network, random_hardware, random_network
@@ -38,3 +38,20 @@ def test_random_plans_keep_the_interval(seed, slices):
     last = schedule(plan, 24).moves[plan.sink.name][:, -1]
     found = schedule(settle(plan), 24).moves[plan.sink.name][:, -1]
     assert found[-1] - found[-9] <= last[-1] - last[-9]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_windows_never_wait_for_room_and_would_with_two_pixels_less(seed):
+    network = random_network(seed, pool=True, size=6, width=4)
+    plan = build(network, random_hardware(network, seed))
+    found = settle(plan)
+    interval = solved(plan, 3, 0).interval
+    ample, fitted = (solved(each, 3, interval).moves for each in (plan, found))
+    for station in found.sized():
+        if not isinstance(station, Window):
+            continue
+        taken = ample[station.i.name]
+        assert np.array_equal(fitted[station.i.name], taken)
+        if station.capacity > station.span + 2:
+            smaller = found.resize({station.name: station.capacity - 2})
+            assert (solved(smaller, 3, interval).moves[station.i.name] > taken).any()

@@ -9,7 +9,7 @@ import pytest
 import boards
 from ir.errors import SpikewrightError
 from ir.usage import Usage
-from sim.fabrics import FABRICS, fabric, of_board
+from sim.fabrics import FABRICS, at_clock, fabric, of_board
 from sim.resources import count
 from sim.yosys import Design
 
@@ -165,3 +165,18 @@ def test_fabric_of_a_part():
     assert "-dsp" in of_board(boards.load("icebreaker")).synth
     assert "gw2a" in of_board(boards.load("tang-nano-20k")).synth
     assert "gw1n" in of_board(boards.load("tang-nano-9k")).synth
+
+
+def test_a_slow_clock_needs_fewer_luts(tmp_path):
+    """Sixteen gated operands of three bits: as fast as can be, and within 20 ns."""
+    terms = " + ".join(f"(w[{3 * n} +: 3] & {{3{{s[{n}]}}}})" for n in range(16))
+    (tmp_path / "accelerator.v").write_text(
+        "module accelerator(clk, s, w, y);\n  input clk;\n  input [15:0] s;\n"
+        "  input [47:0] w;\n  output reg [6:0] y;\n"
+        f"  always @(posedge clk) y <= {terms};\nendmodule\n"
+    )
+    ecp5, build = FABRICS["ecp5"], tmp_path / "build"
+    fast = count(tmp_path, fabric=ecp5, build_dir=build).total
+    slow = count(tmp_path, fabric=at_clock(ecp5, 25e6), build_dir=build).total
+    assert slow.lut < 0.9 * fast.lut
+    assert slow.ff == fast.ff == 7
