@@ -43,7 +43,8 @@ def random_plan(seed: int, *, tight: bool, tables: float = 0, slices: float = 0)
     rng = np.random.default_rng(seed)
     while True:
         steps = int(rng.choice([2, 3, 4, 6])) if slices else None
-        network = random_network(int(rng.integers(1 << 30)), steps=steps)
+        moving = bool(slices and rng.random() < 0.3)
+        network = random_network(int(rng.integers(1 << 30)), steps=steps, moving=moving)
         hardware = random_hardware(
             network, int(rng.integers(1 << 30)), tables=tables, slices=slices
         )
