@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import memory
 
+from hw.ram import Ram
 from hw.stream import Engine, Pipeline, accumulators, advance, tree
 from ir import attention
 
@@ -62,20 +62,24 @@ class Attend(Engine):
         contents = []
         updated = Signal(width)
         for bank in range(2):
-            m.submodules[f"bank_{bank}"] = matrix = memory.Memory(
-                shape=width, depth=station.depth, init=[]
-            )
-            write = matrix.write_port()
-            # A word is read one visit ahead. A memory of one word is rewritten in that very cycle.
-            read = matrix.read_port(transparent_for=[write] if station.depth == 1 else [])
+            written = count.go & (count.bank == bank)
+            if station.depth == 1:
+                word = Signal(width, name=f"bank_{bank}", reset_less=True)
+                with m.If(written):
+                    m.d.sync += word.eq(updated)
+                contents.append(word)
+                continue
+            # A word is read one visit ahead.
+            m.submodules[f"bank_{bank}"] = matrix = Ram(width, station.depth)
+            ahead = Mux((waiting != 0) & (apply.bank == bank), apply.next, count.next)
             m.d.comb += [
-                write.en.eq(count.go & (count.bank == bank)),
-                write.addr.eq(count.address),
-                write.data.eq(updated),
-                read.en.eq(1),
-                read.addr.eq(Mux((waiting != 0) & (apply.bank == bank), apply.next, count.next)),
+                matrix.write_enable.eq(written),
+                matrix.write_address.eq(count.address),
+                matrix.write_data.eq(updated),
+                matrix.read_enable.eq(1),
+                matrix.read_address.eq(ahead),
             ]
-            contents.append(read.data)
+            contents.append(matrix.read_data)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
 
         spikes = Signal(station.parallel * station.simd * station.i.steps, reset_less=True)
@@ -96,8 +100,10 @@ class Attend(Engine):
         columns = station.o.lanes // station.parallel
         found = iter(word[k * bits : (k + 1) * bits] for k in range(station.counters))
         return [
-            [[[next(found) for _ in range(steps)] for _ in range(columns)]
-             for _ in range(station.simd)]
+            [
+                [[next(found) for _ in range(steps)] for _ in range(columns)]
+                for _ in range(station.simd)
+            ]
             for _ in range(station.parallel)
         ]
 
@@ -105,9 +111,7 @@ class Attend(Engine):
         """Return the channels of the visit's rows of each head."""
         station = self.station
         size = station.simd * station.i.steps
-        return Cat(
-            _part(m, head, visit.row, station.rows, size) for head in self._heads(payload)
-        )
+        return Cat(_part(m, head, visit.row, station.rows, size) for head in self._heads(payload))
 
     def _heads(self, payload: Value) -> list[Value]:
         station = self.station
@@ -126,10 +130,9 @@ class Attend(Engine):
         old = Signal(len(word))
         m.d.comb += old.eq(Mux(count.first, 0, word))
         return Cat(
-            (
-                counter
-                + (k[(g * station.simd + d) * steps + t] & v[(g * columns + e) * steps + t])
-            )[: len(counter)]
+            (counter + (k[(g * station.simd + d) * steps + t] & v[(g * columns + e) * steps + t]))[
+                : len(counter)
+            ]
             for g, head in enumerate(self._counters(old))
             for d, row in enumerate(head)
             for e, column in enumerate(row)

@@ -12,7 +12,8 @@ from hw.memory import VERILOG
 CORNER_NAME = "spikewright_corner"
 CORNER_SOURCE = """\
 // Memory written in words of WIDTH bits and read RATIO words at a time, slot 0 lowest.
-// SLOTS is the power of two that holds RATIO: block RAM then serves both widths by itself.
+// 2^SLOT_BITS is the power of two that holds RATIO: block RAM then serves both widths by itself.
+// Nobody reads a word while it is written. Saying so spares the logic that would give the old one.
 module spikewright_corner #(
   parameter WIDTH = 1,
   parameter RATIO = 1,
@@ -26,17 +27,31 @@ module spikewright_corner #(
   input [WIDTH - 1:0] write_data,
   input read_enable,
   input [(DEPTH > 1 ? $clog2(DEPTH) : 1) - 1:0] read_address,
-  output reg [RATIO * WIDTH - 1:0] read_data
+  output [RATIO * WIDTH - 1:0] read_data
 );
-  localparam SLOTS = 1 << SLOT_BITS;
-  reg [WIDTH - 1:0] words [0:DEPTH * SLOTS - 1];
-  always @(posedge clk)
-    if (write_enable) words[write_address * SLOTS + (SLOT_BITS > 0 ? write_slot : 0)] <= write_data;
   genvar slot;
   generate
-    for (slot = 0; slot < RATIO; slot = slot + 1) begin : slots
+    if (SLOT_BITS > 0) begin : wide
+      reg [WIDTH - 1:0] words [0:(DEPTH << SLOT_BITS) - 1];
+      reg [RATIO * WIDTH - 1:0] data;
+      wire [(DEPTH > 1 ? $clog2(DEPTH) : 1) + SLOT_BITS - 1:0] target;
+      assign target = {write_address, write_slot};
+      assign read_data = data;
       always @(posedge clk)
-        if (read_enable) read_data[slot * WIDTH +: WIDTH] <= words[read_address * SLOTS + slot];
+        if (write_enable) words[target] <= write_data;
+      for (slot = 0; slot < RATIO; slot = slot + 1) begin : slots
+        localparam [SLOT_BITS - 1:0] SLOT = slot;
+        always @(posedge clk)
+          if (read_enable)
+            data[slot * WIDTH +: WIDTH] <= write_enable && target == {read_address, SLOT}
+              ? {WIDTH{1'bx}} : words[{read_address, SLOT}];
+      end
+    end else begin : narrow
+      spikewright_ram #(.WIDTH(WIDTH), .DEPTH(DEPTH)) ram (
+        .clk(clk), .write_enable(write_enable), .write_address(write_address),
+        .write_data(write_data), .read_enable(read_enable), .read_address(read_address),
+        .read_data(read_data)
+      );
     end
   endgenerate
 endmodule

@@ -17,6 +17,7 @@ from hw.adder import SOURCES
 from hw.classify import layout
 from hw.corner import CORNER_NAME, CORNER_SOURCE
 from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
+from hw.ram import RAM_NAME, RAM_SOURCE
 from hw.tool import tool
 from hw.top import COUNTERS, Accelerator, check, identifier
 from ir import plan as plans
@@ -31,7 +32,12 @@ from ir.strict import dump_json, new_directory
 from ir.tile import Tile
 
 TOP = "accelerator"
-SHIPPED = {ROM_NAME: ROM_SOURCE, CORNER_NAME: CORNER_SOURCE, **SOURCES}
+SHIPPED = {
+    ROM_NAME: ROM_SOURCE,
+    RAM_NAME: RAM_SOURCE,
+    CORNER_NAME: CORNER_SOURCE,
+    **SOURCES,
+}
 """Verilog modules that are written by hand, and go along where the design uses them."""
 
 FORMAT = "spikewright-verilog"
@@ -82,7 +88,7 @@ def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
         text = verilog(Accelerator(plan, contents))
         files = {
             f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
-            **{f"{name}.v": source for name, source in SHIPPED.items() if name in text},
+            **{f"{name}.v": SHIPPED[name] for name in _used(text)},
             **{f"images/{image.name}": image.text() for image in contents.values()},
         }
         described = manifest(plan, contents, digest, files)
@@ -225,6 +231,14 @@ def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, An
     if station.name in contents:
         entry["image"] = f"images/{contents[station.name].name}"
     return entry
+
+
+def _used(text: str) -> list[str]:
+    """Return the shipped modules that Verilog instantiates, directly or through others."""
+    found = [name for name in SHIPPED if name in text]
+    if CORNER_NAME in found and RAM_NAME not in found:
+        found.append(RAM_NAME)
+    return found
 
 
 def _names(paths: list[str]) -> dict[str, str]:

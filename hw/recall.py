@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import memory
 
 from hw.loops import Loop, Walk
+from hw.ram import Ram
 from hw.stream import Engine, advance
 from ir import attention
 
@@ -83,17 +83,14 @@ class Recall(Engine):
 
         words = []
         for k in range(keys):
-            m.submodules[f"key_{k}"] = held = memory.Memory(
-                shape=station.i.width, depth=depth, init=[]
-            )
-            write, read = held.write_port(), held.read_port()
+            m.submodules[f"key_{k}"] = held = Ram(station.i.width, depth)
             m.d.comb += [
-                write.en.eq(take & (key == k)),
-                write.addr.eq(target),
-                write.data.eq(self.i.payload),
-                read.en.eq(issue),
-                read.addr.eq(source),
+                held.write_enable.eq(take & (key == k)),
+                held.write_address.eq(target),
+                held.write_data.eq(self.i.payload),
+                held.read_enable.eq(issue),
+                held.read_address.eq(source),
             ]
-            words.append(read.data)
+            words.append(held.read_data)
         m.d.comb += [self.o.valid.eq(full), self.o.payload.eq(Cat(words))]
         return m

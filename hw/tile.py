@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import fifo, memory, wiring
+from amaranth.lib import fifo, wiring
 
 from hw.memory import Memory
+from hw.ram import Ram
 from hw.stream import Engine, advance, elements, resize
 from hw.table import Table
 from ir import tile
@@ -173,20 +174,16 @@ class Tile(Engine):
         totals = [Signal(width, name=f"total_{p}", reset_less=True) for p in range(station.pe)]
         held: list[Value] = [start] * station.pe
         if station.synapse_fold > 1:
-            m.submodules.partial = partial = memory.Memory(
-                shape=width * station.pe, depth=station.visits, init=[]
-            )
-            write, read = partial.write_port(), partial.read_port()
+            m.submodules.partial = partial = Ram(width * station.pe, station.visits)
             m.d.comb += [
-                read.en.eq(early),
-                read.addr.eq(place),
-                write.en.eq(stores),
-                write.addr.eq(written_place),
-                write.data.eq(Cat(totals)),
+                partial.read_enable.eq(early),
+                partial.read_address.eq(place),
+                partial.write_enable.eq(stores),
+                partial.write_address.eq(written_place),
+                partial.write_data.eq(Cat(totals)),
             ]
-            held = [
-                Mux(first, start, read.data[p * width : (p + 1) * width]) for p in range(station.pe)
-            ]
+            before = [partial.read_data[p * width : (p + 1) * width] for p in range(station.pe)]
+            held = [Mux(first, start, sums) for sums in before]
         m.d.sync += [
             total.eq(before + resize(value, width))
             for total, before, value in zip(totals, held, found, strict=True)

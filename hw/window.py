@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
-from amaranth.lib import memory
 
 from hw.loops import Loop, Walk
+from hw.ram import Ram
 from hw.stream import Engine, advance
 from ir import plan
 
@@ -57,8 +57,7 @@ class Window(Engine):
         m = Module()
         station = self.station
         words = station.capacity * station.groups
-        m.submodules.ring = ring = memory.Memory(shape=station.i.width, depth=words, init=[])
-        write, read = ring.write_port(), ring.read_port()
+        m.submodules.ring = ring = Ram(station.i.width, words)
 
         margin = station.padding * station.width + station.padding
         reach = max(station.height * station.width + margin, station.capacity)
@@ -69,12 +68,12 @@ class Window(Engine):
         group, target = Signal(range(station.groups)), Signal(range(words))
         m.d.comb += [
             self.i.ready.eq(lead < station.capacity),
-            write.en.eq(self.i.valid & self.i.ready),
-            write.addr.eq(target),
-            write.data.eq(self.i.payload),
-            written.eq(write.en & (group == station.groups - 1)),
+            ring.write_enable.eq(self.i.valid & self.i.ready),
+            ring.write_address.eq(target),
+            ring.write_data.eq(self.i.payload),
+            written.eq(ring.write_enable & (group == station.groups - 1)),
         ]
-        with m.If(write.en):
+        with m.If(ring.write_enable):
             advance(m, group, station.groups)
             advance(m, target, words)
 
@@ -84,7 +83,7 @@ class Window(Engine):
             begin.eq((lead >= station.span + 1) | ((lead >= left) if station.span else 0)),
             enable.eq(~full | self.o.ready),
             issue.eq(begin & enable),
-            read.en.eq(issue),
+            ring.read_enable.eq(issue),
         ]
         with m.If(enable):
             m.d.sync += full.eq(begin)
@@ -105,8 +104,8 @@ class Window(Engine):
         fill = element.replicate(station.i.width // width) if station.fill else element
         outside = walk.outside(station.height, station.width, station.padding)
         m.d.comb += [
-            read.addr.eq(source),
+            ring.read_address.eq(source),
             self.o.valid.eq(full),
-            self.o.payload.eq(Mux(outside, fill, read.data)),
+            self.o.payload.eq(Mux(outside, fill, ring.read_data)),
         ]
         return m

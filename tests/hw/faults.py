@@ -263,13 +263,13 @@ FAULTS = [
     ),
     _window("begins a pixel late", "lead >= station.span + 1", "lead > station.span + 1"),
     _window("begins a pixel early", "lead >= station.span + 1", "lead >= station.span"),
-    _window("padding not zero", "Mux(outside, fill, read.data)", "read.data"),
+    _window("padding not zero", "Mux(outside, fill, ring.read_data)", "ring.read_data"),
     Fault("window: padding on the right side only", "loops", "(at < padding) | ", "", "window"),
     _window("ring wraps one word late", "following >= words", "following > words"),
     _window(
         "rows and columns of taps swapped", "inner = [group, *taps]", "inner = [group, *taps[::-1]]"
     ),
-    _window("a word counts as a pixel", "write.en & (group == station.groups - 1)", "write.en"),
+    _window("a word counts as a pixel", "ring.write_enable & (group == station.groups - 1)", "ring.write_enable"),
     _window(
         "slices inside of channel groups",
         "group = Loop(groups // station.slices, address=station.slices)",
@@ -337,8 +337,8 @@ FAULTS = [
     _attend("a word is read in its own visit", "apply.next, count.next", "apply.address, count.address"),
     _attend(
         "the only word is read before it is written",
-        "transparent_for=[write] if station.depth == 1 else []",
-        "",
+        "if station.depth == 1:",
+        "if False:",
         3, 2, 3, 6, 3,
     ),
     _align("left shifted by the right's count", "(left << by[0])", "(left << by[1])"),
@@ -357,8 +357,8 @@ FAULTS = [
     ),
     _window(
         "padding wins over negative values",
-        "Mux(outside, fill, read.data)",
-        "Mux(outside, 0, read.data)",
+        "Mux(outside, fill, ring.read_data)",
+        "Mux(outside, 0, ring.read_data)",
         type=IntType(-6, 5),
         fill=-6,
     ),

@@ -104,7 +104,7 @@ def test_verilator_reads_it(design) -> None:
         pytest.skip("Verilator is not installed.")
     command = ["verilator", "--lint-only", "-Wno-fatal", "--top-module", "accelerator"]
     done = subprocess.run(
-        [*command, "accelerator.v", "spikewright_rom.v"],
+        [*command, *sorted(path.name for path in design[2].glob("*.v"))],
         cwd=design[2],
         env=environment,
         capture_output=True,
