@@ -69,6 +69,7 @@ def probabilities(
     rows = max(1, -(-len(layers) // columns))
     with styled():
         from matplotlib.patches import Patch
+        from matplotlib.ticker import MaxNLocator
 
         figure = sheet(1.9 * columns + 0.4, 1.35 * rows + 0.8)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
@@ -90,6 +91,7 @@ def probabilities(
             axes.set_title(layers[index], size=7.5)
             axes.set_ylim(0, 1)
             axes.margins(x=0)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.tick_params(labelsize=7)
         handles = [Patch(color=color(name), label=name) for name in sorted(shown, key=_rank)]
         figure.legend(handles=handles, loc="outside lower right", ncols=max(1, len(handles)))
