@@ -12,7 +12,9 @@ from hw.memory import VERILOG
 CORNER_NAME = "spikewright_corner"
 CORNER_SOURCE = """\
 // Memory written in words of WIDTH bits and read RATIO words at a time, slot 0 lowest.
-// SLOTS is the power of two that holds RATIO: block RAM then serves both widths by itself.
+// Words are as wide as they are read, and each slot has an enable: read ports for single slots
+// would multiply the block RAMs. What a word reads as while it is written is left open (x), or
+// logic would be built around block RAM that holds on to the old word.
 module spikewright_corner #(
   parameter WIDTH = 1,
   parameter RATIO = 1,
@@ -28,15 +30,19 @@ module spikewright_corner #(
   input [(DEPTH > 1 ? $clog2(DEPTH) : 1) - 1:0] read_address,
   output reg [RATIO * WIDTH - 1:0] read_data
 );
-  localparam SLOTS = 1 << SLOT_BITS;
-  reg [WIDTH - 1:0] words [0:DEPTH * SLOTS - 1];
-  always @(posedge clk)
-    if (write_enable) words[write_address * SLOTS + (SLOT_BITS > 0 ? write_slot : 0)] <= write_data;
+  reg [RATIO * WIDTH - 1:0] words [0:DEPTH - 1];
   genvar slot;
   generate
     for (slot = 0; slot < RATIO; slot = slot + 1) begin : slots
-      always @(posedge clk)
-        if (read_enable) read_data[slot * WIDTH +: WIDTH] <= words[read_address * SLOTS + slot];
+      wire written = write_enable && (RATIO == 1 || write_slot == slot);
+      always @(posedge clk) begin
+        if (written) words[write_address][slot * WIDTH +: WIDTH] <= write_data;
+        if (read_enable) begin
+          read_data[slot * WIDTH +: WIDTH] <= words[read_address][slot * WIDTH +: WIDTH];
+          if (written && write_address == read_address)
+            read_data[slot * WIDTH +: WIDTH] <= {WIDTH{1'bx}};
+        end
+      end
     end
   endgenerate
 endmodule
