@@ -7,10 +7,11 @@ import json
 import pytest
 
 import boards
+from hw.corner import CORNER_SOURCE
 from ir.errors import SpikewrightError
 from ir.usage import Usage
 from sim.fabrics import FABRICS, at_clock, fabric, of_board
-from sim.resources import count
+from sim.resources import count, parts
 from sim.yosys import Design
 
 VERILOG = """\
@@ -180,3 +181,21 @@ def test_a_slow_clock_needs_fewer_luts(tmp_path):
     slow = count(tmp_path, fabric=at_clock(ecp5, 25e6), build_dir=build).total
     assert slow.lut < 0.9 * fast.lut
     assert slow.ff == fast.ff == 7
+
+
+@pytest.mark.parametrize(("ratio", "bits", "blocks"), [(1, 0, 1), (12, 4, 6), (8, 3, 4), (3, 2, 2)])
+def test_order_changing_memories_lie_in_block_ram(tmp_path, ratio, bits, blocks):
+    (tmp_path / "corner.v").write_text(CORNER_SOURCE)
+    (tmp_path / "accelerator.v").write_text(
+        "module accelerator(clk, e, a, s, d, y);\n  input clk, e;\n  input [8:0] a;\n"
+        f"  input [{max(bits, 1) - 1}:0] s;\n  input [15:0] d;\n  output [{16 * ratio - 1}:0] y;\n"
+        "  spikewright_corner #(\n"
+        f"    .WIDTH(16), .RATIO({ratio}), .SLOT_BITS({bits}), .DEPTH(512)\n"
+        "  ) corner (.clk(clk), .write_enable(e), .write_address(a), .write_slot(s),\n"
+        "    .write_data(d), .read_enable(1'b1), .read_address(a), .read_data(y));\nendmodule\n"
+    )
+    design = Design.read(tmp_path)
+    found = parts(design, ["accelerator"], FABRICS["ecp5"], build_dir=tmp_path / "build")
+    assert found["accelerator"].usage.block_ram == blocks
+    assert found["accelerator"].usage.ff == 0
+    assert found["accelerator"].usage.lut <= 2 * ratio
