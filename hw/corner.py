@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockSignal, Instance, Module, unsigned
+from amaranth.hdl import Instance, Module, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.memory import VERILOG
+from hw.memory import VERILOG, instance
 
 CORNER_NAME = "spikewright_corner"
 CORNER_SOURCE = """\
@@ -100,20 +100,13 @@ class Corner(wiring.Component):
 
     def elaborate(self, platform: object) -> Module | Instance:
         if platform == VERILOG:
-            return Instance(
+            return instance(
                 CORNER_NAME,
+                self,
                 p_WIDTH=self.width,
                 p_RATIO=self.ratio,
                 p_SLOT_BITS=ceil_log2(self.ratio),
                 p_DEPTH=self.depth,
-                i_clk=ClockSignal(),
-                i_write_enable=self.write_enable,
-                i_write_address=self.write_address,
-                i_write_slot=self.write_slot,
-                i_write_data=self.write_data,
-                i_read_enable=self.read_enable,
-                i_read_address=self.read_address,
-                o_read_data=self.read_data,
             )
         m = Module()
         m.submodules.words = words = memory.Memory(

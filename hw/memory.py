@@ -50,6 +50,23 @@ endmodule
 """.replace("BLOCK_BITS", str(ROM_BLOCK_BITS))
 
 
+def instance(name: str, component: wiring.Component, **parameters: int | str) -> Instance:
+    """Return the Verilog module ``name``, clocked, in place of a component with the same ports.
+
+    Parameters
+    ----------
+    name : str
+    component : Component
+    parameters : int or str
+        By name, after ``p_``.
+    """
+    ports = {
+        f"{member.flow.name[0].lower()}_{port}": getattr(component, port)
+        for port, member in component.signature.members.items()
+    }
+    return Instance(name, i_clk=ClockSignal(), **parameters, **ports)
+
+
 class Memory(wiring.Component):
     """Words of a memory image.
 
@@ -95,16 +112,8 @@ class Memory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module | Instance:
         if platform == VERILOG:
-            return Instance(
-                ROM_NAME,
-                p_WIDTH=self.width,
-                p_DEPTH=self.depth,
-                p_IMAGE=f"images/{self.image}",
-                i_clk=ClockSignal(),
-                i_enable=self.enable,
-                i_address=self.address,
-                o_data=self.data,
-            )
+            image = f"images/{self.image}"
+            return instance(ROM_NAME, self, p_WIDTH=self.width, p_DEPTH=self.depth, p_IMAGE=image)
         m = Module()
         m.submodules.rom = rom = memory.Memory(
             shape=unsigned(self.width), depth=self.depth, init=self.words

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockSignal, Instance, Module, unsigned
+from amaranth.hdl import Instance, Module, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.memory import VERILOG
+from hw.memory import VERILOG, instance
 
 RAM_NAME = "spikewright_ram"
 RAM_SOURCE = """\
@@ -71,18 +71,7 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform: object) -> Module | Instance:
         if platform == VERILOG:
-            return Instance(
-                RAM_NAME,
-                p_WIDTH=self.width,
-                p_DEPTH=self.depth,
-                i_clk=ClockSignal(),
-                i_write_enable=self.write_enable,
-                i_write_address=self.write_address,
-                i_write_data=self.write_data,
-                i_read_enable=self.read_enable,
-                i_read_address=self.read_address,
-                o_read_data=self.read_data,
-            )
+            return instance(RAM_NAME, self, p_WIDTH=self.width, p_DEPTH=self.depth)
         m = Module()
         m.submodules.words = words = memory.Memory(
             shape=unsigned(self.width), depth=self.depth, init=[]
