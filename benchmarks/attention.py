@@ -6,10 +6,6 @@ python benchmarks/attention.py [--json]
 from __future__ import annotations
 
 import argparse
-import json
-
-from rich.console import Console
-from rich.table import Table
 
 from hw.top import engine
 from ir.fold import Fold, Hardware
@@ -17,6 +13,7 @@ from ir.folding import cycles
 from ir.planner import build
 from sim.luts import luts
 from sim.shapes import SHAPES
+from spikewright.screen import print_rows
 
 LAYER = "block.0.attention"
 KINDS = ("attend", "window", "recall", "correlate", "mix")
@@ -51,13 +48,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
     as_json = parser.parse_args().json
     rows = [measure(fold) for fold in FOLDS]
-    if as_json:
-        print(json.dumps({"rows": rows}, indent=1))
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=100).print(table)
+    print_rows({"rows": rows}, as_json)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ outputs are added.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -19,11 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 from torch.nn import functional
 
+from spikewright.screen import print_rows
 from sw import config, data
 from sw.costs import costs
 from sw.mixture import Mixture
@@ -138,13 +136,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
     given = parser.parse_args()
     rows = measure(config.load(given.config), given.rounds, given.steps)
-    if given.json:
-        print(json.dumps({"rows": rows}, indent=1))
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=100).print(table)
+    print_rows({"rows": rows}, given.json)
 
 
 if __name__ == "__main__":

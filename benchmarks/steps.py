@@ -6,12 +6,8 @@ python benchmarks/steps.py [--json]
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from hw.emit import emit
 from ir.fold import Hardware
@@ -20,6 +16,7 @@ from ir.planner import build
 from ir.schedule import schedule
 from sim.resources import count
 from sim.shapes import SHAPES
+from spikewright.screen import print_rows
 
 BUDGETS = (64, 256, 1024)
 
@@ -51,13 +48,7 @@ def main() -> None:
     as_json = parser.parse_args().json
     with tempfile.TemporaryDirectory() as scratch:
         rows = [measure(lanes, steps, Path(scratch)) for lanes in BUDGETS for steps in (4, 2, 1)]
-    if as_json:
-        print(json.dumps({"rows": rows}, indent=1))
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=100).print(table)
+    print_rows({"rows": rows}, as_json)
 
 
 if __name__ == "__main__":

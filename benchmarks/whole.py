@@ -9,18 +9,15 @@ synthesize`` maps engine by engine instead, which keeps their borders and counts
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from sim.fabrics import fabric
 from sim.resources import parts
 from sim.testbench import TOP
 from sim.yosys import Design
+from spikewright.screen import print_rows
 
 
 def measure(folder: Path, name: str) -> dict[str, object]:
@@ -39,13 +36,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
     given = parser.parse_args()
     rows = [measure(folder, given.fabric) for folder in given.verilog]
-    if given.json:
-        print(json.dumps({"rows": rows}, indent=1))
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=120).print(table)
+    print_rows({"rows": rows}, given.json)
 
 
 if __name__ == "__main__":
