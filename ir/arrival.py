@@ -58,28 +58,69 @@ def as_it_comes(layer: Layer, fold: Fold | None, links: Sequence[Link]) -> bool:
     return isinstance(layer, (Add, ShiftAdd)) and link.time > 1
 
 
-class Arrival:
-    """Stations between the layers before and the engine of one layer.
+def arrive(
+    network: Network, layer: Layer, fold: Fold | None, words: Sequence[Words], wholes: int = 0
+) -> tuple[list[Station], tuple[Link, ...], int]:
+    """Return the stations between the layers before and the engine of a layer.
+
+    A branch that meets others is buffered last, as attention holds a word for many cycles, in which
+    the next one forms: generously, for a sample more with each station that takes it whole.
 
     Parameters
     ----------
     network : Network
     layer : Layer
+        Any but the input.
     fold : Fold or None
-        Of a layer that folds.
+        Of a layer that folds; of a stream of weights ``pe`` does not matter, of a table ``loaders``
+        do not.
+    words : sequence of Words
+        What arrives at each input.
+    wholes : int
+        Stations before that take a whole sample at once.
+
+    Returns
+    -------
+    list of Station
+    tuple of Link
+        To the engine.
+    int
+        Cycles from one word of the first of them to the next at least.
     """
+    arrival = _Arrival(network, layer, fold)
+    links = arrival.take([each.link for each in words], wholes)
+    apart = words[0].apart
+    for station in arrival.stations:
+        apart *= station.ratio if isinstance(station, Merge) else 1
+    return arrival.stations, links, apart
+
+
+def convert(link: Link, layer: str, base: str, lanes: int) -> tuple[list[Station], Link]:
+    """Return stations that cut and join words to ``lanes`` channels, and the link behind them."""
+    stations: list[Station] = []
+    common = gcd(link.lanes, lanes)
+    if link.lanes > common:
+        words = link.words * link.lanes // common
+        out = link.renamed(f"{base}.split", words=words, lanes=common)
+        stations.append(Split(layer, (link,), (out,)))
+        link = out
+    if lanes > common:
+        words = link.words * common // lanes
+        out = link.renamed(f"{base}.merge", words=words, lanes=lanes)
+        stations.append(Merge(layer, (link,), (out,)))
+        link = out
+    return stations, link
+
+
+class _Arrival:
+    """Collects the stations."""
 
     def __init__(self, network: Network, layer: Layer, fold: Fold | None) -> None:
         self.network, self.layer, self.fold = network, layer, fold
         self.stations: list[Station] = []
 
-    def take(self, links: Sequence[Link], wholes: int = 0) -> tuple[Link, ...]:
-        """Append what the layer needs before its engine, and return the links to that.
-
-        A branch that meets others is buffered last, as attention holds a word for many cycles, in
-        which the next one forms: generously, for a sample more with each of the ``wholes`` stations
-        before it that take a whole sample at once.
-        """
+    def take(self, links: Sequence[Link], wholes: int) -> tuple[Link, ...]:
+        """Append what the layer needs before its engine, and return the links to that."""
         if self.fold is not None and self.fold.kind == "table":
             return (self._tiled(links[0]),)
         if isinstance(self.layer, LIF):
@@ -97,19 +138,6 @@ class Arrival:
             taken.append(link)
         return tuple(taken)
 
-    def convert(self, link: Link, base: str, lanes: int) -> Link:
-        """Return ``link`` with ``lanes`` channels a word, cut and joined."""
-        common = gcd(link.lanes, lanes)
-        if link.lanes > common:
-            words = link.words * link.lanes // common
-            out = link.renamed(f"{base}.split", words=words, lanes=common)
-            link = self._put(Split(self.layer.name, (link,), (out,)))
-        if lanes > common:
-            words = link.words * common // lanes
-            out = link.renamed(f"{base}.merge", words=words, lanes=lanes)
-            link = self._put(Merge(self.layer.name, (link,), (out,)))
-        return link
-
     def _put(self, station: Station) -> Link:
         self.stations.append(station)
         return station.o
@@ -117,11 +145,16 @@ class Arrival:
     def _base(self, index: int) -> str:
         return f"{self.layer.name}.i{index}"
 
+    def _converted(self, link: Link, index: int, lanes: int) -> Link:
+        stations, link = convert(link, self.layer.name, self._base(index), lanes)
+        self.stations += stations
+        return link
+
     def _fitted(self, link: Link, index: int, lanes: int) -> Link:
         """Return ``link`` position by position, with the lanes and steps that the layer wants."""
         link = self._placed(link, index)
         if link.lanes != lanes:  # steps are innermost: lanes are cut and joined with all of them
-            link = self.convert(self._paced(link, index), self._base(index), lanes)
+            link = self._converted(self._paced(link, index), index, lanes)
         if isinstance(self.layer, Synapse):
             assert self.fold is not None
             return self._paced(link, index, steps_of(self.layer, self.fold, self.network))
@@ -164,7 +197,7 @@ class Arrival:
             # Words that fit in neither direction.
             link = self._paced(self._placed(link, 0), 0)
         if not sliced(link):
-            link = self.convert(link, self._base(0), lanes)
+            link = self._converted(link, 0, lanes)
         link = self._paced(link, 0, 1)
         parts = link.lanes // lanes
         if parts > 1:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ir.arrival import Arrival, Words, sliced
+from ir.arrival import Words, convert, sliced
 from ir.attention import Attend, Correlate, Mix, Recall
 from ir.fold import Fold, Hardware
 from ir.layers import (
@@ -23,7 +22,7 @@ from ir.layers import (
     map_size,
 )
 from ir.network import Network
-from ir.plan import Align, Join, Link, Maximum, Merge, Neurons, SerialNeurons, Station, Window
+from ir.plan import Align, Join, Link, Maximum, Neurons, SerialNeurons, Station, Window
 from ir.plan import Synapse as SynapseStation
 from ir.readout import Accumulate, Classify
 from ir.tile import Stepwise, Tile
@@ -35,10 +34,10 @@ def engine(
     hardware: Hardware,
     layer: Layer,
     fold: Fold | None,
-    words: Sequence[Words],
-    wholes: int = 0,
-) -> tuple[tuple[Station, ...], Words]:
-    """Return the stations of a layer, those before its engine included, and what leaves them.
+    links: tuple[Link, ...],
+    apart: int = 0,
+) -> tuple[list[Station], Words]:
+    """Return the stations of a layer behind its arrival, and the words that leave them.
 
     Parameters
     ----------
@@ -49,32 +48,32 @@ def engine(
         Any but the input.
     fold : Fold or None
         Of a layer that folds.
-    words : sequence of Words
-        What arrives at each input.
-    wholes : int
-        Stations before that take a whole sample at once; branches that meet are buffered for them.
+    links : tuple of Link
+        As :func:`ir.arrival.arrive` gives them.
+    apart : int
+        Cycles from one word of the first to the next at least; 0 where nothing is known of them.
     """
-    arrival = Arrival(network, layer, fold)
-    links = arrival.take([each.link for each in words], wholes)
-    built = _Engine(hardware, arrival)
-    link = built.add(links, words[0].apart)
-    last = built.stations[-1] if built.stations else None
+    built = _Engine(network, hardware, layer, fold)
+    link = built.add(links, apart)
+    last = built.stations[-1]
     apart = last.synapse_fold if isinstance(last, SynapseStation) else 0
-    return tuple(built.stations), Words(link, apart)
+    return built.stations, Words(link, min(apart, network.steps))
 
 
 class _Engine:
-    """Appends the stations of one layer to those of its arrival."""
+    """Collects the stations of one layer."""
 
-    def __init__(self, hardware: Hardware, arrival: Arrival) -> None:
-        self.hardware, self.arrival = hardware, arrival
-        self.network, self.layer, self.stations = arrival.network, arrival.layer, arrival.stations
+    def __init__(
+        self, network: Network, hardware: Hardware, layer: Layer, fold: Fold | None
+    ) -> None:
+        self.network, self.hardware, self.layer, self.given = network, hardware, layer, fold
+        self.stations: list[Station] = []
 
     @property
     def fold(self) -> Fold:
         """Fold of a layer that folds."""
-        assert self.arrival.fold is not None
-        return self.arrival.fold
+        assert self.given is not None
+        return self.given
 
     @property
     def edge(self) -> Edge:
@@ -84,6 +83,11 @@ class _Engine:
     def _put(self, station: Station) -> Link:
         self.stations.append(station)
         return station.o
+
+    def _convert(self, link: Link, base: str, lanes: int) -> Link:
+        stations, link = convert(link, self.layer.name, base, lanes)
+        self.stations += stations
+        return link
 
     def _link(
         self, lanes: int, *, type: IntType | None = None, order: str = "PCT", steps: int = 0
@@ -203,7 +207,7 @@ class _Engine:
         groups = edge.channels // lanes
         if not sliced(link):
             # Words that are always at least T cycles apart leave time for one step after the other.
-            rests = self._apart(apart) >= edge.steps >= 2
+            rests = apart >= edge.steps >= 2
             unit = SerialNeurons if rests else Neurons
             out = self._link(lanes)
             return unit(layer.name, (link,), (out,), layer.neuron, groups, **common)
@@ -212,12 +216,6 @@ class _Engine:
         return Stepwise(
             layer.name, (link,), (out,), layer.neuron, groups, positions=positions, **common
         )
-
-    def _apart(self, apart: int) -> int:
-        """Return the cycles between words that come ``apart``, once they have arrived."""
-        for station in self.stations:
-            apart *= station.ratio if isinstance(station, Merge) else 1
-        return apart
 
     def _align(self, layer: ShiftAdd, inputs: tuple[Link, ...]) -> Link:
         a, b = (link.type for link in inputs)
@@ -287,7 +285,7 @@ class _Engine:
         folds = (source.positions * link.time, 1) if tiled else (source.positions, count)
         sums = Link(f"{layer.name}.sum", count, link.lanes, 1, total)
         link = self._put(Accumulate(layer.name, (link,), (sums,), *folds))
-        link = self.arrival.convert(link, f"{layer.name}.sums", fold.simd)
+        link = self._convert(link, f"{layer.name}.sums", fold.simd)
         groups = source.channels // fold.simd
         classes = layer.weight.shape[0]
         repeats = classes // fold.pe
@@ -306,7 +304,7 @@ class _Engine:
         link = self._put(
             SynapseStation(layer.name, (link,), (out,), layer.scheme, 1, repeats, groups)
         )
-        link = self.arrival.convert(link, f"{layer.name}.products", 1)
+        link = self._convert(link, f"{layer.name}.products", 1)
         out = Link(layer.name, classes, 1, 1, logits.hull(products), layer.name)
         return self._put(Classify(layer.name, (link,), (out,), classes, bias))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ir.arrival import Words, wanted
+from ir.arrival import Words, arrive, wanted
 from ir.engine import engine
 from ir.fold import Fold, Hardware
 from ir.folding import solve
@@ -44,8 +44,9 @@ def assemble(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) ->
             arriving = [ready[name, layer.name, k] for k, name in enumerate(layer.inputs)]
             wholes = sum(station.kind in _WHOLE for station in stations)
             fold = folds.get(layer.name)
-            built, words = engine(network, hardware, layer, fold, arriving, wholes)
-            stations += built
+            before, links, apart = arrive(network, layer, fold, arriving, wholes)
+            built, words = engine(network, hardware, layer, fold, links, apart)
+            stations += before + built
         link = words.link
         fork, leaving = departing(layer, words, network)
         stations += fork
