@@ -113,7 +113,8 @@ def _jobs(name: str, build_dir: Path, place_seeds: Sequence[int]) -> Iterator[Jo
             for form in TABLE_FORMATS:
                 scheme = Scheme.parse(form)
                 row = _row(name, kind, IntType(0, 1), scheme)
-                yield row, _table(name, scheme, banks, seeds, folder)
+                placed = () if scheme.power_of_two else seeds  # such tables are those of u4
+                yield row, _table(name, scheme, banks, placed, folder)
     if name == ENGINE_FABRIC:
         for high in (1, 3):
             for form in FORMATS:
