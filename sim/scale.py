@@ -120,7 +120,7 @@ def count(
     }
     design = Design(design.folder, bare | outside)
     names = sorted({*design.children[TOP], TOP})
-    fabric = replace(FABRICS[FABRIC], synth=f"{FABRICS[FABRIC].synth} -nodsp")
+    fabric = replace(FABRICS[FABRIC], command=f"{FABRICS[FABRIC].command} -nodsp")
     found = parts(design, names, fabric, build_dir=build_dir, progress=progress, top=TOP)
     total = found[TOP].usage
     for name in design.children[TOP]:

@@ -116,7 +116,7 @@ def skip(
 @app.command(epilog="Example: spikewright bench lanes --fabric ecp5,xc7 --json")
 def lanes(
     fabric: Fabrics = None,
-    place: Annotated[bool, typer.Option("--place", help="Place ECP5 and iCE40 cores too.")] = False,
+    place: Annotated[bool, typer.Option("--place", help="Place ECP5 and iCE40 cores.")] = False,
     seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
     jobs: Annotated[int, typer.Option(help="Measurements side by side.", min=1, max=64)] = 2,
     out: Annotated[Path, typer.Option(help="Markdown page.")] = Path("benchmarks/lanes.md"),

@@ -258,6 +258,7 @@ def synthesize(
     *,
     board: Board,
     fabrics: Sequence[str] = (),
+    clock_hz: float | None = None,
     place: bool = False,
     seeds: int = 3,
     tell: Tell | None = None,
@@ -271,6 +272,7 @@ def synthesize(
         board,
         cache() / "netlists",
         fabrics=fabrics,
+        clock_hz=clock_hz,
         seeds=seeds if place else 0,
         progress=tell,
     )
