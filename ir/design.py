@@ -158,10 +158,9 @@ def _refusal(solver: Solver, limit: int | None) -> SpikewrightError:
 
 
 def _timing(plan: Plan) -> tuple[int, int]:
-    """Return interval and latency; samples in two banks come early and late in turn."""
+    """Return interval and latency."""
     found = schedule(plan, _SAMPLES)
-    last = found.moves[plan.sink.name][:, -1]
-    return math.ceil((last[-1] - last[-3]) / 2), found.latency
+    return found.mean_interval, found.latency
 
 
 def _asked(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) -> Hardware:

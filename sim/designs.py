@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from boards.board import load
+from boards.board import FILL, load
 from hw.emit import emit
 from ir.design import design
 from ir.errors import SpikewrightError
@@ -20,8 +20,6 @@ from sim.resources import count
 from sim.specimen import Shape, spikformer
 from sim.yosys import version
 
-FILL = 0.85
-"""Share of a board's LUTs that is planned for."""
 NETWORKS: Mapping[str, tuple[str, Shape]] = {
     "ulx3s-25f": (
         "Fashion-MNIST Spikformer, 32 channels",
@@ -107,7 +105,7 @@ def measure(
     network = spikformer(shape)
     begin = time.monotonic()
     hardware = Hardware(1, network.steps, fabric=target.fabric)
-    found = design(network, hardware, target.budget(FILL))
+    found = design(network, hardware, target.budget())
     assert found.relaxed is not None
     row: dict[str, Any] = {
         "board": board,

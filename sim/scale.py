@@ -67,9 +67,7 @@ def scale(
     """
     network, plan = plan_of(anchor)
     found = schedule(plan, SAMPLES)
-    last = found.moves[plan.sink.name][:, -1]
-    # Samples in two banks alternate between a little early and a little late.
-    interval = round((int(last[-1]) - int(last[-3])) / 2)
+    interval = found.mean_interval
     row = {
         "network": anchor.name,
         "steps": network.steps,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from boards.board import FILL
 from ir.errors import SpikewrightError
 from spikewright import bench, search, stages
 
@@ -96,7 +97,7 @@ def fold(
     aim: Annotated[str, typer.Option(help="throughput, area or latency.")] = "throughput",
     fps: Annotated[float | None, typer.Option(help="Frames per second, for area.")] = None,
     clock: Clock = None,
-    fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = 0.85,
+    fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = FILL,
     out: Annotated[
         Path | None, typer.Option("--out", help="Export directory to write, with these folds.")
     ] = None,

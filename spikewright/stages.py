@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boards.board import FILL
 from ir.errors import SpikewrightError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def fold(
     aim: str = "throughput",
     fps: float | None = None,
     clock_hz: float | None = None,
-    fill: float = 0.85,
+    fill: float = FILL,
 ) -> dict[str, Any]:
     """Choose every fold for a board's budget and an aim; write the export with them to ``out``."""
     from dataclasses import asdict
