@@ -22,12 +22,12 @@ from sim.yosys import version
 
 NETWORKS: Mapping[str, tuple[str, Shape]] = {
     "ulx3s-25f": (
-        "Fashion-MNIST Spikformer, 32 channels",
+        "Fashion-MNIST Spikformer, 40 channels",
         Shape(
             size=28,
             high=15,
-            tokenizer=((16, True), (32, True)),
-            width=32,
+            tokenizer=((20, True), (40, True)),
+            width=40,
             heads=4,
             schemes={"tokenizer.0.conv": "u4", "head": "u4"},
         ),
