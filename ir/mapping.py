@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 _WIDE = {1: 16384, 2: 8192, 4: 4096, 9: 2048, 18: 1024, 36: 512}
 _BLOCKS: Mapping[str, Mapping[int, int]] = {
@@ -56,6 +57,7 @@ NOWHERE = Mapped()
 """No memory."""
 
 
+@cache
 def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) -> Mapped:
     """Return where a memory with one port to read (and one to write, unless ``rom``) goes.
 

@@ -19,7 +19,7 @@ from ir.arrival import Words, arrive, wanted
 from ir.engine import engine
 from ir.features import TOP
 from ir.fold import LARGEST, Fold, Hardware
-from ir.folding import choices, cycles, dimensions
+from ir.folding import choices, cycles, dimensions, divisors
 from ir.layers import Attention, Input, Layer, Readout, Synapse
 from ir.network import Network
 from ir.pace import pace
@@ -292,15 +292,21 @@ def vector(usage: Usage) -> np.ndarray:
 
 
 def _folds(layer: Layer, network: Network, hardware: Hardware) -> list[Fold | None]:
-    """Return the folds of a layer, streams first; None alone where it does not fold."""
+    """Return the folds of a layer, streams before tables; None alone where it does not fold."""
     if isinstance(layer, Input):
         first = consumers(layer, network)[0][0]
         lanes = {wanted(first, fold, network) or 1 for fold in _folds(first, network, hardware)}
         return [Fold(each, 1) for each in sorted(lanes)]
     if dimensions(layer, network) is None:
         return [None]
-    found: list[Fold | None] = list(choices(layer, network))
-    if isinstance(layer, Synapse) and hardware.fabric in ARITY:
+    if not isinstance(layer, Synapse):
+        return list(choices(layer, network))
+    given = network.edges[layer.inputs[0]].steps
+    steps = divisors(given) if given > 1 else [0]
+    found: list[Fold | None] = [
+        replace(fold, steps=each) for each in steps for fold in choices(layer, network)
+    ]
+    if hardware.fabric in ARITY:
         for fold in choices(layer, network):
             found += _loaded(layer, fold, network)
     return found

@@ -1,4 +1,4 @@
-"""Fold solver: kind, pe, simd, order and loaders of every layer for the budget of a part.
+"""Fold solver: kind, pe, simd, steps, order and loaders of every layer for a part.
 
 The slowest station sets the pace. With aim ``throughput`` the solver finds the fewest cycles per
 sample that every station keeps up with, with aim ``area`` the fewest LUTs for a number of cycles.
@@ -153,7 +153,7 @@ class Solver:
         mended = [self._mend(self.choice(folds), limit) for folds in proposed[:PROPOSALS]]
         fitting = [found for found in mended if self.fits(found, limit)]
         best = min(fitting, key=lambda found: float(found.used[_LUT]), default=None)
-        return best, best is not None and best.used[_LUT] <= bound
+        return best, best is not None and float(best.used[_LUT]) <= bound
 
     def quickest(self, begin: Choice) -> tuple[Choice, bool]:
         """Return the choice with the lowest latency that fits, and whether all were tried.
@@ -209,8 +209,7 @@ class Solver:
         limits = [limit for limit in self.limits if limit < found.cycles]
         if not limits or not (proposed := self._relax(limits[-1])[1]):
             return None, found.cycles - 1
-        mended = (self._mend(self.choice(folds), limits[-1]) for folds in proposed[:PROPOSALS])
-        return min(mended, key=lambda other: self._rank(other, limits[-1])), limits[-1]
+        return self._mend(self.choice(proposed[0]), limits[-1]), limits[-1]
 
     def cheapest(self) -> Choice:
         """Return the choice that exceeds the budget least, however slow."""

@@ -45,6 +45,8 @@ def test_tables_where_there_is_lut_ram():
         menu = Menu(network, Hardware(1, 2, fabric=fabric))
         found = {fold.kind for options in menu.folding.values() for fold in options.folds}
         assert found == kinds
+        steps = {fold.steps for fold in menu.folding["block.0.fc1.conv"].folds}
+        assert steps == {1, 2} | ({0} if "table" in kinds else set())
 
 
 def test_limits_are_what_choices_can_have():
