@@ -22,6 +22,7 @@ from sw.train import Training
 RESULT = "sweep.json"
 LOGS = "tensorboard"
 BASELINES = "baselines"
+BEGIN = "begin"
 _SEEN = 128  # test images that remarks are made of
 
 Tell = Callable[[str, int, int], None]
@@ -53,8 +54,9 @@ def sweep(
         Whether to train the searched networks; without it, ``train/`` holds a checkpoint before
         the quantized phase, which ``spikewright train`` resumes.
     baselines : bool
-        Whether to train every candidate homogeneously as well, into ``baselines/``; all begin from
-        the same float weights. Pinned layers keep their schemes.
+        Whether to train every candidate homogeneously as well, into ``baselines/``; all schemes
+        begin from the same float weights, and ``fp32`` is trained in float for as many epochs as
+        they take in all. Pinned layers keep their schemes.
     folder : Path, optional
         Where the dataset's files lie, as for :func:`sw.data.load`.
     tell : callable, optional
@@ -137,17 +139,28 @@ def _baselines(
     found: Mapping[str, Cost],
     tell: Tell | None,
 ) -> list[dict[str, Any]]:
-    """Train every candidate homogeneously, from the same float weights; return the rows."""
+    """Train every candidate homogeneously, from the same float weights; return the rows.
+
+    Those of ``fp32`` are trained in float for as many epochs as the others take in all.
+    """
     assert config.search is not None
     plain = override(config, {"search": None})
-    only_float = {"training.quantized_epochs": 0, "training.folded_epochs": 0}
-    training = Training(override(plain, only_float), directory / FLOAT, dataset)
-    metrics = _trained(training, f"baseline {FLOAT}", tell)
-    weights = training.model.state_dict()
+    epochs = config.training
+
+    def trained_in_float(place: str, count: int) -> Training:
+        only = {"float_epochs": count, "quantized_epochs": 0, "folded_epochs": 0}
+        changes = {f"training.{key}": value for key, value in only.items()}
+        training = Training(override(plain, changes), directory / place, dataset)
+        _trained(training, f"baseline {place}", tell)
+        return training
+
     rows = []
     if FLOAT in config.search.candidates:
+        total = epochs.float_epochs + epochs.quantized_epochs + epochs.folded_epochs
+        metrics = trained_in_float(FLOAT, total).metrics
         choice = dict.fromkeys(config.model.synapses, FLOAT)
         rows.append(_row(FLOAT, choice, found, metrics["accuracy"]["float"]))
+    weights = trained_in_float(BEGIN, epochs.float_epochs).model.state_dict()
     for scheme in config.search.candidates:
         if scheme == FLOAT:
             continue
