@@ -97,11 +97,7 @@ def test_unknown_and_missing_keys_are_refused_by_name(entries, path):
         (("quantization", "frac_bits"), 17, "quantization.frac_bits is 17"),
         (("hardware", "folds", "../x"), {"pe": 1, "simd": 1}, "hardware.folds names '../x'"),
         (("hardware", "folds", "head"), {"pe": 0, "simd": 1}, "hardware.folds.head.pe is 0"),
-        (
-            ("hardware", "folds", "head"),
-            {"pe": 1, "simd": 1, "steps": 65},
-            "hardware.folds.head.steps is 65",
-        ),
+        (("hardware", "folds", "head"), {"pe": 1, "simd": 1, "steps": 65}, "hardware.folds.head.steps is 65"),
         (("hardware", "steps_per_pass"), 3, "hardware.steps_per_pass is 3; allowed are divisors"),
         (("hardware", "widths"), "wide", "hardware.widths is 'wide'"),
         (("data", "name"), "cifar", "data.name is 'cifar'"),
