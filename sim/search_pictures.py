@@ -12,7 +12,7 @@ import numpy as np
 from ir.energy import FLOAT, bits
 from ir.scheme import Scheme
 from ir.strict import parse_json, read_text
-from sim.drawing import BLUE, GREY, INK, ORANGE, PALE, save, sheet, styled
+from sim.drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, save, sheet, styled
 
 SWEEP, LOG = "sweep.json", "search.jsonl"
 _LIMIT = 1 << 26
@@ -195,7 +195,8 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def color(name: str) -> str:
-    """Return the colour of a format: blue if uniform, orange if power of two; dark if many bits.
+    """Return the colour of a format: blue if uniform, orange if power of two, green if binary or
+    ternary; dark if many bits.
 
     Examples
     --------
@@ -207,8 +208,8 @@ def color(name: str) -> str:
     if name == FLOAT:
         return to_hex(PALE)
     scheme = Scheme.parse(name)
-    full = to_rgb(ORANGE if scheme.power_of_two else BLUE)
-    most = 4 if scheme.power_of_two else 8
+    shade, most = {"u": (BLUE, 8), "pot": (ORANGE, 4)}.get(scheme.kind, (GREEN, 2))
+    full = to_rgb(shade)
     strength = 0.3 + 0.7 * math.log(scheme.bits, most)
     red, green, blue = (1 - strength * (1 - part) for part in full)
     return to_hex((red, green, blue))

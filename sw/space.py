@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ir.energy import FLOAT, TABLES, Energy
 from ir.errors import SpikewrightError
-from ir.scheme import Scheme
+from ir.scheme import ALLOWED, Scheme
 from sw.sections import Epochs, Section
 
 Positive = Annotated[float, Field(gt=0, le=1e6)]
@@ -136,8 +136,8 @@ class Search(Section):
                 raise SpikewrightError(f"Run file key search.{key} names a value twice.")
         if FLOAT in self.pinned.values() or set(self.candidates) == {FLOAT}:
             raise SpikewrightError(
-                f"Run file section search pins {FLOAT}, which has no hardware; allowed are u2..u8 "
-                f"and pot2..pot4."
+                f"Run file section search pins {FLOAT}, which has no hardware; allowed are "
+                f"{ALLOWED}."
             )
         built = [name for name in self.costs if name in HARDWARE_COSTS]
         if built and FLOAT in self.candidates:

@@ -69,7 +69,7 @@ def test_formats_are_coloured_by_layer(tmp_path):
 
 
 def test_colours_differ():
-    names = [*NAMES, "pot3", "u3", "u5", "u8"]
+    names = [*NAMES, "pot3", "u3", "u5", "u8", "binary", "ternary"]
     assert len({search_pictures.color(name) for name in names}) == len(names)
 
 

@@ -133,6 +133,16 @@ def test_another_searchs_checkpoint_is_refused(tiny, space, tmp_path, few, chang
         search(settings_of(tiny, space, epochs=1, **change), tmp_path, few, strength)
 
 
+def test_binary_and_ternary_weights_are_candidates(tiny, space, tmp_path):
+    settings = settings_of(
+        tiny, space, candidates=["binary", "ternary", "u4"], lambdas=[5.0], epochs=1
+    )
+    (row,) = sweep(settings, tmp_path)["rows"]
+    assert set(row["schemes"].values()) <= {"binary", "ternary", "u4"}
+    assert 1 <= row["bits"] <= 4
+    assert 0 <= row["accuracy"] <= 1
+
+
 def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     pytest.importorskip("tensorboard")
     settings = settings_of(tiny, space, candidates=["fp32", "u2", "pot4"], lambdas=[0.0, 5.0])
