@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 
-from ir.energy import FLOAT
+from ir.energy import FLOAT, part
 from ir.errors import SpikewrightError
 from ir.remarks import remarks
 from ir.strict import dump_json, write_text
 from sw import data, export, golden
 from sw.config import Config, override
-from sw.costs import UNITS, Cost, bits_per_weight, costs
+from sw.costs import ALWAYS, UNITS, Cost, bits_per_weight, costs
 from sw.search import OnEpoch, Search
+from sw.spread import spread
 from sw.train import Training
 
 RESULT = "sweep.json"
+WEIGHTS = "weights.json"
 LOGS = "tensorboard"
 BASELINES = "baselines"
 BEGIN = "begin"
@@ -47,7 +49,8 @@ def sweep(
     directory : Path
         Receives ``sweep.json``, and ``lambda-<value>/`` for each search: its checkpoint, log,
         TensorBoard logs, ``search.json``, the run file ``searched.yaml`` with the chosen formats,
-        and in ``train/`` what training that run file from the searched weights leaves.
+        in ``train/`` what training that run file from the searched weights leaves, and in
+        ``weights.json`` the weights before and after that training (:mod:`sw.spread`).
     lambdas : sequence of float, optional
         Instead of the run file's.
     tune : bool
@@ -124,10 +127,12 @@ def _searched(
                 tell(f"search {name}", entry["epoch"], search.space.epochs)
 
         result = search.run(on_epoch)
-    training = _begun(search.searched(), place / "train", dataset, search.weights_learned())
+    weights = search.weights_learned()
+    training = _begun(search.searched(), place / "train", dataset, weights)
     if not tune:
         return _row(name, result["exported"], found, None, strength)
     accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
+    write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
     row = _row(name, result["exported"], found, accuracy, strength)
     return row | {"remarks": _remarks(training)}
 
@@ -215,9 +220,19 @@ def _row(
         "accuracy": accuracy,
         "bits": round(bits_per_weight(found["storage"], choice), 3),
         **{cost: table.of(choice) for cost, table in found.items()},
+        "parts": {cost: _parts(found[cost], choice) for cost in ALWAYS},
         "schemes": dict(choice),
         "remarks": [],
     }
+
+
+def _parts(cost: Cost, choice: Mapping[str, str]) -> dict[str, float]:
+    """Return what each part of the network costs with the chosen formats."""
+    sums: dict[str, float] = {}
+    for layer, scheme in choice.items():
+        noun = part(layer)
+        sums[noun] = sums.get(noun, 0.0) + cost.values[layer][scheme]
+    return sums
 
 
 @contextmanager
