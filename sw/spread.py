@@ -12,7 +12,7 @@ from sw.model import Model
 from sw.quant import to_int
 
 BINS = 61
-_REACH = 1.5  # of the largest level
+_LEVEL, _DEVIATIONS = 1.1, 3.0  # reach of the bins: the largest level, standard deviations
 
 
 def spread(before: Mapping[str, torch.Tensor], model: Model) -> dict[str, dict[str, Any]]:
@@ -42,8 +42,9 @@ def spread(before: Mapping[str, torch.Tensor], model: Model) -> dict[str, dict[s
             _, scale = to_int(old, scheme, per_channel=per_channel)
             integers, _ = to_int(weight, scheme, per_channel=per_channel)
             levels = scheme.levels
-            reach = _REACH * float(levels[-1])
-            units = np.clip((old / scale).numpy(), -reach, reach)
+            units = (old / scale).numpy()
+            reach = max(_LEVEL * float(levels[-1]), _DEVIATIONS * float(units.std()))
+            units = np.clip(units, -reach, reach)
             counts, edges = np.histogram(units, BINS, (-reach, reach))
             after = [int((integers == level).sum()) for level in levels.tolist()]
             found[name] = {
