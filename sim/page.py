@@ -255,9 +255,9 @@ def _firing(rates: dict[str, Any]) -> str:
 
 def _warnings(run: Run) -> str:
     samples = run.export.samples
-    seen = [] if samples is None else samples.images[:SEEN]
-    if not len(seen):
+    if samples is None or not len(samples.images):
         return "Not looked for: the export holds no samples."
+    seen = samples.images[:SEEN]
     found = remarks(run.export.network, golden.run(run.export.network, seen))
     what = f"silent or saturated layers, clipped membranes, unused levels: {len(seen)} samples seen"
     return "\n".join(f"- {_text(sentence)}" for sentence in found) or f"None ({what})."

@@ -99,6 +99,10 @@ class Search(Section):
         Share of the training images that the architecture learns from; the weights learn from the
         others.
     temperature : Temperature
+    begin : str
+        What the training of the searched network begins with: the ``searched`` weights, or
+        ``float`` ones that were trained for ``training.float_epochs`` without any search, as all
+        homogeneous baselines do.
     """
 
     candidates: Annotated[tuple[str, ...], Field(strict=False, min_length=2, max_length=16)]
@@ -116,6 +120,7 @@ class Search(Section):
     architecture_rate: Rate
     architecture_share: Annotated[float, Field(gt=0, lt=1)]
     temperature: Temperature
+    begin: Literal["searched", "float"] = "searched"
 
     @property
     def schemes(self) -> tuple[str, ...]:

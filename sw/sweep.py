@@ -25,6 +25,7 @@ WEIGHTS = "weights.json"
 LOGS = "tensorboard"
 BASELINES = "baselines"
 BEGIN = "begin"
+SEARCHED = "searched"
 _SEEN = 128  # test images that remarks are made of
 
 Tell = Callable[[str, int, int], None]
@@ -54,8 +55,9 @@ def sweep(
     lambdas : sequence of float, optional
         Instead of the run file's.
     tune : bool
-        Whether to train the searched networks; without it, ``train/`` holds a checkpoint before
-        the quantized phase, which ``spikewright train`` resumes.
+        Whether to train the searched networks; without it, ``train/`` holds the searched weights
+        before the quantized phase, which ``spikewright train`` resumes, if training begins with
+        them.
     baselines : bool
         Whether to train every candidate homogeneously as well, into ``baselines/``; all schemes
         begin from the same float weights, and ``fp32`` is trained in float for as many epochs as
@@ -81,18 +83,23 @@ def sweep(
         raise SpikewrightError("Run file lacks section search.")
     if lambdas is not None:
         config = override(config, {"search.lambdas": list(lambdas)})
-    strengths = config.search.lambdas if config.search else ()
+    assert config.search is not None
+    strengths = config.search.lambdas
     dataset = data.of(config, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
-        found = costs(config, dataset)
+        found, weights = costs(config, dataset), None
+        place = Path(directory) / BASELINES
+        if baselines or (tune and config.search.begin != SEARCHED):
+            count = config.training.float_epochs
+            weights = _float(config, place, BEGIN, count, dataset, tell).model.state_dict()
         rows = [
-            _searched(config, Path(directory), dataset, found, strength, tune, tell)
+            _searched(config, Path(directory), dataset, found, strength, weights, tune, tell)
             for strength in strengths
         ]
-        if baselines:
-            rows += _baselines(config, Path(directory) / BASELINES, dataset, found, tell)
+        if baselines and weights is not None:
+            rows += _baselines(config, place, dataset, found, weights, tell)
     finally:
         torch.set_num_threads(threads)
     result = {
@@ -111,10 +118,14 @@ def _searched(
     dataset: data.Dataset,
     found: Mapping[str, Cost],
     strength: float,
+    weights: Mapping[str, torch.Tensor] | None,
     tune: bool,
     tell: Tell | None,
 ) -> dict[str, Any]:
-    """Search with one lambda and fine-tune; return its row."""
+    """Search with one lambda and train what was found; return its row.
+
+    ``weights`` are what training begins with where it does not begin with the searched ones.
+    """
     assert config.search is not None
     name = f"lambda-{strength:g}"
     place = directory / name
@@ -127,9 +138,11 @@ def _searched(
                 tell(f"search {name}", entry["epoch"], search.space.epochs)
 
         result = search.run(on_epoch)
-    weights = search.weights_learned()
-    training = _begun(search.searched(), place / "train", dataset, weights)
-    if not tune:
+    if config.search.begin == SEARCHED:
+        weights = search.weights_learned()
+    if weights is not None:
+        training = _begun(search.searched(), place / "train", dataset, weights)
+    if not tune or weights is None:
         return _row(name, result["exported"], found, None, strength)
     accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
     write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
@@ -142,30 +155,21 @@ def _baselines(
     directory: Path,
     dataset: data.Dataset,
     found: Mapping[str, Cost],
+    weights: Mapping[str, torch.Tensor],
     tell: Tell | None,
 ) -> list[dict[str, Any]]:
-    """Train every candidate homogeneously, from the same float weights; return the rows.
+    """Train every candidate homogeneously, from the same float ``weights``; return the rows.
 
     Those of ``fp32`` are trained in float for as many epochs as the others take in all.
     """
     assert config.search is not None
-    plain = override(config, {"search": None})
-    epochs = config.training
-
-    def trained_in_float(place: str, count: int) -> Training:
-        only = {"float_epochs": count, "quantized_epochs": 0, "folded_epochs": 0}
-        changes = {f"training.{key}": value for key, value in only.items()}
-        training = Training(override(plain, changes), directory / place, dataset)
-        _trained(training, f"baseline {place}", tell)
-        return training
-
+    plain, epochs = override(config, {"search": None}), config.training
     rows = []
     if FLOAT in config.search.candidates:
         total = epochs.float_epochs + epochs.quantized_epochs + epochs.folded_epochs
-        metrics = trained_in_float(FLOAT, total).metrics
+        metrics = _float(config, directory, FLOAT, total, dataset, tell).metrics
         choice = dict.fromkeys(config.model.synapses, FLOAT)
         rows.append(_row(FLOAT, choice, found, metrics["accuracy"]["float"]))
-    weights = trained_in_float(BEGIN, epochs.float_epochs).model.state_dict()
     for scheme in config.search.candidates:
         if scheme == FLOAT:
             continue
@@ -176,6 +180,23 @@ def _baselines(
         row = _row(scheme, choice, found, metrics["accuracy"]["folded"])
         rows.append(row | {"remarks": _remarks(training)})
     return rows
+
+
+def _float(
+    config: Config,
+    directory: Path,
+    place: str,
+    epochs: int,
+    dataset: data.Dataset,
+    tell: Tell | None,
+) -> Training:
+    """Return a training of so many epochs in float, finished."""
+    only = {"float_epochs": epochs, "quantized_epochs": 0, "folded_epochs": 0}
+    changes = {f"training.{key}": value for key, value in only.items()}
+    settings = override(config, {"search": None, **changes})
+    training = Training(settings, directory / place, dataset)
+    _trained(training, f"baseline {place}", tell)
+    return training
 
 
 def _begun(

@@ -9,9 +9,10 @@ import torch
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data
 from sw.costs import costs
+from sw.export import CHECKPOINT
 from sw.search import Search
 from sw.sweep import sweep
-from sw.train import train
+from sw.train import Training, train
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +168,28 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert list((place / "tensorboard").iterdir())
     again = sweep(settings, tmp_path, baselines=True)
     assert again == found
+
+
+def test_training_may_begin_with_the_weights_of_the_baselines(tiny, space, tmp_path):
+    settings = settings_of(tiny, space, candidates=["u2", "u4"], begin="float")
+    found = sweep(settings, tmp_path / "alone", tune=False)
+    assert found["rows"][0]["accuracy"] is None
+    assert not (tmp_path / "alone" / "lambda-1" / "train").exists()
+    found = sweep(settings, tmp_path / "alone")
+    row = found["rows"][0]
+    assert not (tmp_path / "alone" / "baselines" / "u2").exists()
+    # The chosen formats, trained as the baselines are, from the same weights.
+    begin, _ = checkpoint.load(tmp_path / "alone" / "baselines" / "begin" / CHECKPOINT)
+    weights = checkpoint.split(begin, "model.")
+    chosen = config.load(tmp_path / "alone" / "lambda-1" / "searched.yaml")
+    training = Training(chosen, tmp_path / "again", data.of(chosen))
+    training.start(weights)
+    assert training.run(False, None)["accuracy"]["folded"] == row["accuracy"]
+    again = Training(chosen, tmp_path / "alone" / "lambda-1" / "train", data.of(chosen))
+    state = training.model.state_dict()
+    assert all(torch.equal(state[n], value) for n, value in again.model.state_dict().items())
+    with pytest.raises(SpikewrightError, match="belongs to another run file, lambda or version"):
+        sweep(config.override(settings, {"search.begin": "searched"}), tmp_path / "alone")
 
 
 def test_without_tuning_training_begins_with_the_searched_weights(tiny, space, tmp_path, few):
