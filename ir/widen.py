@@ -64,8 +64,12 @@ def widen(network: Network, channels: Mapping[str, int]) -> Network:
         for name, edge in network.edges.items()
     }
     for layer in network.layers:
-        signed = isinstance(layer, Synapse) and network.edges[layer.inputs[0]].type.signed
-        if signed and more[layer.name] and not layer.scheme.has_zero:
+        if (
+            isinstance(layer, Synapse)
+            and not layer.scheme.has_zero
+            and more[layer.name]
+            and network.edges[layer.inputs[0]].type.signed
+        ):
             raise SpikewrightError(
                 f"Widening adds channels to layer {layer.name}, whose format {layer.scheme.name} "
                 f"has no 0 for its signed input; allowed are other formats."
