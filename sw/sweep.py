@@ -12,6 +12,7 @@ import torch
 from ir.energy import FLOAT, part
 from ir.errors import SpikewrightError
 from ir.remarks import remarks
+from ir.scheme import Scheme
 from ir.strict import dump_json, write_text
 from sw import data, export, golden
 from sw.config import Config, override
@@ -170,13 +171,16 @@ def _baselines(
         metrics = _float(config, directory, FLOAT, total, dataset, tell).metrics
         choice = dict.fromkeys(config.model.synapses, FLOAT)
         rows.append(_row(FLOAT, choice, found, metrics["accuracy"]["float"]))
+    alike: dict[tuple[int, ...], Training] = {}  # by levels: u2 and pot2 have the same weights
     for scheme in config.search.candidates:
         if scheme == FLOAT:
             continue
         choice = dict.fromkeys(config.model.synapses, scheme) | config.search.pinned
         settings = override(plain, {"quantization.layers": choice})
-        training = _begun(settings, directory / scheme, dataset, weights)
+        twin = alike.get(levels := tuple(Scheme.parse(scheme).levels.tolist()))
+        training = _begun(settings, directory / scheme, dataset, weights, twin)
         metrics = _trained(training, f"baseline {scheme}", tell)
+        alike.setdefault(levels, training)
         row = _row(scheme, choice, found, metrics["accuracy"]["folded"])
         rows.append(row | {"remarks": _remarks(training)})
     return rows
@@ -200,12 +204,22 @@ def _float(
 
 
 def _begun(
-    config: Config, directory: Path, dataset: data.Dataset, weights: Mapping[str, torch.Tensor]
+    config: Config,
+    directory: Path,
+    dataset: data.Dataset,
+    weights: Mapping[str, torch.Tensor],
+    twin: Training | None = None,
 ) -> Training:
-    """Return a training that begins, or began, with the quantized phase from ``weights``."""
+    """Return a training that begins, or began, with the quantized phase from ``weights``.
+
+    It is done at once if it has a ``twin`` that is.
+    """
     training = Training(config, directory, dataset)
     if not (directory / export.CHECKPOINT).exists():
-        training.start(weights)
+        if twin is None:
+            training.start(weights)
+        else:
+            training.adopt(twin)
     return training
 
 

@@ -170,6 +170,29 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert again == found
 
 
+def test_formats_of_the_same_levels_are_trained_once(tiny, space, tmp_path):
+    settings = settings_of(tiny, space, candidates=["u2", "u4", "pot2"], lambdas=[1.0], epochs=1)
+    told = []
+    found = sweep(settings, tmp_path, baselines=True, tell=lambda *words: told.append(words[0]))
+    rows = {row["network"]: row for row in found["rows"]}
+    assert "baseline u2" in told
+    assert "baseline pot2" not in told
+    assert rows["pot2"]["accuracy"] == rows["u2"]["accuracy"]
+    assert rows["pot2"]["energy45"] < rows["u2"]["energy45"]
+    # Training it alone gives the same.
+    place = tmp_path / "baselines"
+    chosen = config.load(place / "pot2" / "config.yaml")
+    begin, _ = checkpoint.load(place / "begin" / CHECKPOINT)
+    alone = Training(chosen, tmp_path / "alone", data.of(chosen))
+    alone.start(checkpoint.split(begin, "model."))
+    alone.run(False, None)
+    tensors, _ = checkpoint.load(tmp_path / "alone" / CHECKPOINT)
+    adopted, state = checkpoint.load(place / "pot2" / CHECKPOINT)
+    assert all(torch.equal(adopted[n], value) for n, value in tensors.items() if n[:5] == "model")
+    assert state["phase"] == "done"
+    assert train(chosen, place / "pot2")["accuracy"]["folded"] == rows["u2"]["accuracy"]
+
+
 def test_training_may_begin_with_the_weights_of_the_baselines(tiny, space, tmp_path):
     settings = settings_of(tiny, space, candidates=["u2", "u4"], begin="float")
     found = sweep(settings, tmp_path / "alone", tune=False)
