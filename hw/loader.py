@@ -147,8 +147,10 @@ class Loader(wiring.Component):
 def decode(scheme: Scheme, code: Value) -> tuple[Value, Value]:
     """Return a weight's bits, two's complement, and whether it counts negative.
 
-    A power of two keeps its sign apart, so that negating it takes no adder.
+    A power of two, 1 included, keeps its sign apart, so that negating it takes no adder.
     """
+    if not scheme.has_zero:
+        return Const(1, 2), code
     if not scheme.power_of_two:
         return code, Const(0, 1)
     magnitude, sign = code[:-1], code[-1]

@@ -32,13 +32,15 @@ def products(
         Receives the decoders.
     scheme : ir.scheme.Scheme
         How :meth:`ir.scheme.Scheme.decode` reads a code; power-of-two schemes take the shift PE,
-        uniform ones the integer PE.
+        ``binary`` the binary PE, the others the integer PE.
     type : IntType
         Range of an activation.
     codes : Values, one per lane
     activations : Values, by lane and step
     """
     by_step = list(zip(*activations, strict=True))
+    if not scheme.has_zero:
+        return [_signs(type, codes, step) for step in by_step]
     if type.binary or not scheme.power_of_two:
         weights = [decode(m, scheme, code) for code in codes]
         if type.binary:
@@ -49,7 +51,7 @@ def products(
 
 
 def decode(m: Module, scheme: Scheme, code: Value) -> Value:
-    """Return the signed integer that a code, legal or not, stands for."""
+    """Return the signed integer that a code, legal or not, of a scheme with 0 stands for."""
     if not scheme.power_of_two:
         return code.as_signed()
     magnitude, sign = code[:-1], code[-1]
@@ -57,6 +59,17 @@ def decode(m: Module, scheme: Scheme, code: Value) -> Value:
     weight = Signal(signed(len(power) + 1), name="weight")
     m.d.comb += weight.eq(Mux(sign, -power, power))
     return weight
+
+
+def _signs(type: IntType, codes: Sequence[Value], activations: Sequence[Value]) -> Value:
+    """Sum all activations, less twice those whose weight is -1.
+
+    The first sum is the same for all outputs, so that synthesis keeps one.
+    """
+    negative = [_gate(a, code[0]) for a, code in zip(activations, codes, strict=True)]
+    total = tree(activations) - (tree(negative) << 1)
+    largest = len(codes) * max(type.high, -type.low)
+    return total[: IntType(-largest, largest).width].as_signed()
 
 
 def _gated(weights: Sequence[Value], spikes: Sequence[Value]) -> Value:

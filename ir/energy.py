@@ -35,7 +35,8 @@ class Energy:
     fp32_mult, fp32_add : float
         Of weights that are not quantized: 3.7 and 0.9.
     int_mult, int_add : float
-        Of uniform formats: those of 32 bits, 3.1 and 0.1.
+        Of uniform formats: those of 32 bits, 3.1 and 0.1. Binary and ternary weights, 1, 0 and -1,
+        are only added.
     shift : float
         Of power-of-two formats, in place of the multiplication: that of 32 bits, 0.13.
     dram_bit : float
@@ -93,8 +94,10 @@ class Energy:
         """Return the energy [pJ] of one weight times one activation, added to a sum."""
         if scheme == FLOAT:
             return self.fp32_mult + self.fp32_add
-        product = self.shift if Scheme.parse(scheme).power_of_two else self.int_mult
-        return product + self.int_add
+        form = Scheme.parse(scheme)
+        if form.signs:
+            return self.int_add
+        return self.int_add + (self.shift if form.power_of_two else self.int_mult)
 
 
 TABLES = {"int32": Energy(), "int8": Energy(int_mult=0.2, int_add=0.03, shift=0.024)}

@@ -195,7 +195,14 @@ def _synapse(station: Any, fabric: str) -> Features:
     weight = bits if not scheme.power_of_two else scheme.max_exponent + 2
     products = multipliers = 0
     decoded = pe * simd * weight if scheme.power_of_two else 0
-    if activation.binary:
+    if not scheme.has_zero:
+        # One sum of all activations for all outputs, less twice that of those with weight -1.
+        model = "gated"
+        each, count, width = tree(simd, activation.width)
+        summed, adders, width = each + width + 1, count + 1, width + 1
+        summed, adders = summed + each / pe, adders + count / pe
+        products = simd * activation.width
+    elif activation.binary:
         model = "gated_pot" if scheme.power_of_two else "gated"
         summed, adders, width = tree(simd, weight)
         products = simd * weight

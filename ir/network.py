@@ -157,7 +157,7 @@ def _check_weights(layer: Layer) -> None:
                 f"has weights {layer.weight.min()}..{layer.weight.max()}; {layer.scheme.name} "
                 f"allows {code_type.low}..{code_type.high}"
             )
-        if layer.scheme.power_of_two:
+        if layer.scheme.power_of_two or not layer.scheme.has_zero:
             wrong = layer.weight[~np.isin(layer.weight, layer.scheme.levels)]
             if wrong.size:
                 name = layer.scheme.name

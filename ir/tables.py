@@ -204,11 +204,11 @@ class Tables:
     def entries(self, codes: np.ndarray) -> np.ndarray:
         """Return the stored entries of ``codes`` (pe, simd): int64 (groups, pe, 2^group)."""
         padded = np.zeros((self.pe, self.groups * self.group), np.int64)
-        padded[:, : self.simd] = self.scheme.decode(codes)
-        weights = padded.reshape(self.pe, self.groups, self.group).transpose(1, 0, 2)
+        padded[:, : self.simd] = codes
+        weights = self.scheme.decode(padded).reshape(self.pe, self.groups, self.group)
         address = np.arange(1 << self.group)
         spikes = address >> np.arange(self.group)[:, None] & 1
-        return weights @ spikes - self.lowest
+        return weights.transpose(1, 0, 2) @ spikes - self.lowest
 
     def sums(self, codes: np.ndarray, spikes: np.ndarray) -> np.ndarray:
         """Return the sums of entries, int64 (words, pe), for ``spikes`` (words, simd) of 0 or 1."""

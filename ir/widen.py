@@ -21,7 +21,8 @@ def widen(network: Network, channels: Mapping[str, int]) -> Network:
     Layers whose channels are the same ones (neurons behind their currents, both sides of a sum)
     are widened together; it is enough to name one. A silent channel has weights 0 from and to
     every other and never fires, so that logits, and what the other channels carry, stay as they
-    are.
+    are. Where the format has no 0, they are -1: what is not negative then adds up to no spike, and
+    a silent input to nothing.
 
     Parameters
     ----------
@@ -62,6 +63,17 @@ def widen(network: Network, channels: Mapping[str, int]) -> Network:
         name: wide.get(group[name], edge.channels) - edge.channels
         for name, edge in network.edges.items()
     }
+    for layer in network.layers:
+        if (
+            isinstance(layer, Synapse)
+            and not layer.scheme.has_zero
+            and more[layer.name]
+            and network.edges[layer.inputs[0]].type.signed
+        ):
+            raise SpikewrightError(
+                f"Widening adds channels to layer {layer.name}, whose format {layer.scheme.name} "
+                f"has no 0 for its signed input; allowed are other formats."
+            )
     layers = tuple(_widened(layer, more) for layer in network.layers)
     return Network(network.steps, layers, network.preprocessing)
 
@@ -87,9 +99,9 @@ def _widened(layer: Layer, more: Mapping[str, int]) -> Layer:
     added = more[layer.name]
     if isinstance(layer, Synapse):
         grown = ((0, added), (0, more[layer.inputs[0]]), (0, 0), (0, 0))
-        return replace(layer, weight=np.pad(layer.weight, grown))
+        return replace(layer, weight=_padded(layer, grown))
     if isinstance(layer, Readout):
-        return replace(layer, weight=np.pad(layer.weight, ((0, 0), (0, more[layer.inputs[0]]))))
+        return replace(layer, weight=_padded(layer, ((0, 0), (0, more[layer.inputs[0]]))))
     if isinstance(layer, LIF):
         beyond = max(1, layer.neuron.initial + 1, int(layer.threshold.max()))
         threshold = np.pad(layer.threshold, (0, added), constant_values=beyond)
@@ -98,3 +110,7 @@ def _widened(layer: Layer, more: Mapping[str, int]) -> Layer:
         return replace(layer, shifts=np.pad(layer.shifts, ((0, 0), (0, added))))
     assert isinstance(layer, (Input, MaxPool, Add, Attention))
     return layer
+
+
+def _padded(layer: Synapse | Readout, grown: tuple[tuple[int, int], ...]) -> np.ndarray:
+    return np.pad(layer.weight, grown, constant_values=0 if layer.scheme.has_zero else -1)

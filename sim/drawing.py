@@ -6,8 +6,12 @@ needed; the same input gives the same bytes.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ir.energy import FLOAT
+from ir.scheme import Scheme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,3 +60,24 @@ def save(figure: Figure, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
+
+
+def color(name: str) -> str:
+    """Return the colour of a format: blue if uniform, orange if power of two, green if binary or
+    ternary; dark if many bits.
+
+    Examples
+    --------
+    >>> color("u8"), color("fp32")
+    ('#0072b2', '#e9edf0')
+    """
+    from matplotlib.colors import to_hex, to_rgb
+
+    if name == FLOAT:
+        return to_hex(PALE)
+    scheme = Scheme.parse(name)
+    shade, most = {"u": (BLUE, 8), "pot": (ORANGE, 4)}.get(scheme.kind, (GREEN, 2))
+    full = to_rgb(shade)
+    strength = 0.3 + 0.7 * math.log(scheme.bits, most)
+    red, green, blue = (1 - strength * (1 - part) for part in full)
+    return to_hex((red, green, blue))

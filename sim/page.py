@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ir import golden
 from ir.layers import Readout, Synapse
-from ir.remarks import SATURATED, SILENT, flag
+from ir.remarks import SATURATED, SILENT, flag, remarks
 from sim.pictures import CELLS
 from sim.record import CYCLES, FABRIC, PAIR, STALLED, Run, fill
+
+SEEN = 16
+"""Samples that warnings are made of."""
 
 
 def page(run: Run, drawn: Mapping[str, str]) -> str:
@@ -48,6 +52,8 @@ def page(run: Run, drawn: Mapping[str, str]) -> str:
         "## Firing rates",
         _firing(results["firing_rates"]),
         picture("firing", "firing rate of each LIF layer"),
+        "## Warnings",
+        _warnings(run),
         "## To reproduce",
         _reproduce(run),
     ]
@@ -246,6 +252,16 @@ def _firing(rates: dict[str, Any]) -> str:
     odd = ", ".join(f"{name} is {remark}" for name, _, remark in rows if remark) or "none"
     text = f"Silent is below {_percent(SILENT)}, saturated above {_percent(SATURATED)}: {odd}."
     return table("<Layer >Spikes_per_neuron_and_step <Remark", rows) + f"\n\n{text}"
+
+
+def _warnings(run: Run) -> str:
+    samples = run.export.samples
+    if samples is None or not len(samples.images):
+        return "Not looked for: the export holds no samples."
+    seen = samples.images[:SEEN]
+    found = remarks(run.export.network, golden.run(run.export.network, seen))
+    what = f"silent or saturated layers, clipped membranes, unused levels: {len(seen)} samples seen"
+    return "\n".join(f"- {_text(sentence)}" for sentence in found) or f"None ({what})."
 
 
 def _reproduce(run: Run) -> str:

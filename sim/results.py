@@ -44,6 +44,45 @@ def firing_rates(network: Network, batches: Iterable[Trace]) -> tuple[dict[str, 
     return {name: fired[name] / places[name] for name in names}, np.concatenate(labels)
 
 
+def evaluation(classes: int, labels: np.ndarray, guesses: np.ndarray) -> dict[str, Any]:
+    """Return how often guesses are right, as plain values.
+
+    Parameters
+    ----------
+    classes : int
+    labels, guesses : int (samples,)
+        True labels, and those that a network gave; 0..classes - 1.
+
+    Returns
+    -------
+    dict
+        ``samples``; ``accuracy``, 0..1; ``confusion``: by true label, how often each label was
+        guessed; ``per_class``: ``label``, ``samples`` and ``recall``, null without samples.
+
+    Examples
+    --------
+    >>> found = evaluation(2, np.array([0, 0, 1]), np.array([0, 1, 1]))
+    >>> found["confusion"], found["per_class"][0]["recall"]
+    ([[1, 1], [0, 1]], 0.5)
+    """
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (labels, guesses), 1)
+    held = confusion.sum(1)
+    return {
+        "samples": len(labels),
+        "accuracy": float((labels == guesses).mean()),
+        "confusion": confusion.tolist(),
+        "per_class": [
+            {
+                "label": label,
+                "samples": int(held[label]),
+                "recall": float(confusion[label, label] / held[label]) if held[label] else None,
+            }
+            for label in range(classes)
+        ],
+    }
+
+
 def cosimulation(
     plan: Plan,
     predicted: Schedule,

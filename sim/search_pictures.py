@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ir.energy import FLOAT, bits
-from ir.scheme import Scheme
 from ir.strict import parse_json, read_text
-from sim.drawing import BLUE, GREY, INK, ORANGE, PALE, save, sheet, styled
+from sim import weight_pictures
+from sim.drawing import BLUE, GREY, INK, ORANGE, color, save, sheet, styled
 
-SWEEP, LOG = "sweep.json", "search.jsonl"
+SWEEP, LOG, WEIGHTS = "sweep.json", "search.jsonl", "weights.json"
 _LIMIT = 1 << 26
 
 
@@ -44,13 +43,50 @@ def draw(run: Path, out: Path) -> list[Path]:
             entries = [parse_json(line, str(log)) for line in lines]
             paths.append(out / f"probabilities-{row['network']}.png")
             probabilities(paths[-1], entries, layers, row["network"])
+            weights = run / row["network"] / WEIGHTS
+            if weights.exists():
+                found = parse_json(read_text(weights, _LIMIT), str(weights))
+                paths.append(out / f"weights-{row['network']}.png")
+                weight_pictures.histograms(
+                    paths[-1], {name: found[name] for name in layers}, row["network"]
+                )
     if any(row["accuracy"] is not None for row in rows):
         for cost, unit in units.items():
             paths.append(out / f"accuracy-{cost}.png")
             plane(paths[-1], rows, cost, unit)
+    if any(row["accuracy"] is not None and measured(run, row) for row in rows):
+        paths.append(out / "accuracy-luts-cycles.png")
+        built(paths[-1], [row | (measured(run, row) or {}) for row in rows])
     paths.append(out / "formats.png")
     formats(paths[-1], rows, layers)
+    paths.append(out / "parts.png")
+    weight_pictures.parts(paths[-1], rows, units)
+    if any(row["lambda"] is not None for row in rows) and any(n.endswith(".proj") for n in layers):
+        paths.append(out / "projections.png")
+        weight_pictures.projections(paths[-1], rows)
     return paths
+
+
+def measured(run: Path, row: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return LUTs and cycles that a network of a sweep was measured to take.
+
+    They stand in ``synthesis/synthesis.json`` and ``cosim/cosim.json`` beside its training, where
+    ``spikewright synthesize`` and ``simulate`` wrote them; without both, None.
+    """
+    place = (
+        run / row["network"] if row["lambda"] is not None else run / "baselines" / row["network"]
+    )
+    synthesis, cosim = place / "synthesis" / "synthesis.json", place / "cosim" / "cosim.json"
+    if not synthesis.exists() or not cosim.exists():
+        return None
+    resources = parse_json(read_text(synthesis, _LIMIT), str(synthesis))["resources"]
+    fabric = next(iter(resources))
+    cycles = parse_json(read_text(cosim, _LIMIT), str(cosim))["cycles"]["measured"]
+    return {
+        "fabric": fabric,
+        "measured_luts": resources[fabric]["total"]["lut"],
+        "measured_cycles": cycles,
+    }
 
 
 def probabilities(
@@ -150,6 +186,53 @@ def plane(path: Path, rows: Sequence[Mapping[str, Any]], cost: str, unit: str) -
         save(figure, path)
 
 
+def built(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw accuracy over LUTs and cycles that were measured; open points are beaten in all three.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Rows of ``sweep.json`` with what :func:`measured` returns; others are left out.
+    """
+    known = [row for row in rows if row["accuracy"] is not None and "measured_luts" in row]
+    points = [(r["measured_luts"], r["measured_cycles"], -r["accuracy"]) for r in known]
+    with styled():
+        from matplotlib import colormaps
+        from matplotlib.ticker import EngFormatter
+
+        figure = sheet(6.0, 3.9)
+        axes = figure.subplots()
+        scores = [row["accuracy"] for row in known]
+        low, high = min(scores), max(scores)
+        for row, point in zip(known, points, strict=True):
+            beaten = any(_beats(other, point) for other in points)
+            shade = 0.15 + 0.85 * (row["accuracy"] - low) / ((high - low) or 1)
+            fill = colormaps["Blues"](shade)
+            axes.plot(
+                *point[:2],
+                "o" if row["lambda"] is not None else "s",
+                color="white" if beaten else fill,
+                mec=fill,
+                mew=1.8,
+                markersize=9,
+            )
+            note = f"{weight_pictures.label(row)}\n{row['accuracy']:.2%}"
+            axes.annotate(note, point[:2], (7, -4), textcoords="offset points", size=7)
+        axes.margins(0.2, 0.2)
+        axes.grid()
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel(f"LUTs on {known[0]['fabric']}, counted by Yosys")
+        axes.set_ylabel("cycles per image, measured")
+        axes.set_title("Accuracy, LUTs and cycles; filled: beaten by none")
+        save(figure, path)
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether one point is nowhere higher than another, and somewhere lower."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
 def formats(path: Path, rows: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> None:
     """Draw which format every layer of every searched network takes.
 
@@ -192,26 +275,6 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         if not best or accuracy > best[-1][1]:
             best.append((cost, accuracy))
     return best
-
-
-def color(name: str) -> str:
-    """Return the colour of a format: blue if uniform, orange if power of two; dark if many bits.
-
-    Examples
-    --------
-    >>> color("u8"), color("fp32")
-    ('#0072b2', '#e9edf0')
-    """
-    from matplotlib.colors import to_hex, to_rgb
-
-    if name == FLOAT:
-        return to_hex(PALE)
-    scheme = Scheme.parse(name)
-    full = to_rgb(ORANGE if scheme.power_of_two else BLUE)
-    most = 4 if scheme.power_of_two else 8
-    strength = 0.3 + 0.7 * math.log(scheme.bits, most)
-    red, green, blue = (1 - strength * (1 - part) for part in full)
-    return to_hex((red, green, blue))
 
 
 def _rank(name: str) -> tuple[bool, bool, int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, search, stages
+from spikewright import bench, evaluate, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -157,7 +157,7 @@ def simulate(
     json: AsJson = False,
 ) -> None:
     """Co-simulate on Verilator; compare every spike and every predicted cycle."""
-    from spikewright.screen import progress, show
+    from spikewright.screen import progress, show, verdict
 
     loaded = stages.load_export(path, lanes, widths)
     with progress() as tell:
@@ -173,7 +173,12 @@ def simulate(
             tell=tell,
         )
     show(found, json)
-    _verdict(found["cosim"])
+    verdict(found["cosim"])
+
+
+app.command(epilog=_example("spikewright evaluate runs/mnist/export --data data/mnist --rtl 16"))(
+    evaluate.evaluate
+)
 
 
 @app.command(epilog=_example("spikewright synthesize runs/digits/export --out runs/synthesis"))
@@ -264,7 +269,7 @@ def demo(
     from boards import load as load_board
     from ir.strict import dump_json, write_text
     from spikewright.screen import out as screen
-    from spikewright.screen import progress, show, summary, working
+    from spikewright.screen import progress, show, summary, verdict, working
     from sw.config import load, override
 
     settings = override(load(config), stages.changes(change))
@@ -318,7 +323,7 @@ def demo(
     else:
         screen.print(summary(results))
         screen.print(f"Report: {page}", highlight=False, soft_wrap=True)
-    _verdict(cosim)
+    verdict(cosim)
 
 
 @app.command(epilog=_example("spikewright doctor --json"))
@@ -344,17 +349,6 @@ def doctor(json: AsJson = False) -> None:
         screen.print(table)
     if missing:
         raise SpikewrightError(f"Tools are missing: {', '.join(missing)}.")
-
-
-def _verdict(cosim: dict[str, Any]) -> None:
-    stalled = cosim["stalled"] or {"mismatches": 0, "within_bound": True}
-    if cosim["mismatches"] or stalled["mismatches"]:
-        first = cosim["first_difference"] or stalled["first_difference"]
-        raise SpikewrightError(f"RTL and golden model differ: {first}")
-    if not cosim["cycles_as_predicted"]:
-        raise SpikewrightError(f"Cycles are not as predicted: {cosim['first_late_transfer']}")
-    if not stalled["within_bound"]:
-        raise SpikewrightError("Cycles under stalls exceed the prediction plus the stall cycles.")
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ir.errors import SpikewrightError
+
 if TYPE_CHECKING:
     from spikewright.stages import Tell
 
@@ -122,3 +124,15 @@ def summary(results: Mapping[str, Any]) -> Table:
     schemes = sorted(set(results["quantization"].values()))
     table.add_row("weight formats", ", ".join(schemes))
     return table
+
+
+def verdict(cosim: Mapping[str, Any]) -> None:
+    """Refuse a co-simulation that was not exact, in spikes or in cycles."""
+    stalled = cosim["stalled"] or {"mismatches": 0, "within_bound": True}
+    if cosim["mismatches"] or stalled["mismatches"]:
+        first = cosim["first_difference"] or stalled["first_difference"]
+        raise SpikewrightError(f"RTL and golden model differ: {first}")
+    if not cosim["cycles_as_predicted"]:
+        raise SpikewrightError(f"Cycles are not as predicted: {cosim['first_late_transfer']}")
+    if not stalled["within_bound"]:
+        raise SpikewrightError("Cycles under stalls exceed the prediction plus the stall cycles.")

@@ -16,6 +16,7 @@ from sw.neuron import LIF
 from sw.quant import rounded, to_int
 
 MODES = ("float", "quantized", "folded")
+_TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,13 @@ class Cell(nn.Module):
         """Return (flipped integers, scales, signs of the batch-norm factors)."""
         weight, scale = to_int(self.conv.weight, self.scheme)
         # A factor of zero has sign zero, and with it a row of zero weights.
-        sign = torch.sign(self.norm.weight.detach())
+        sign = torch.sign(self._factor().detach())
         return weight * sign.view(-1, 1, 1, 1), scale.flatten().double(), sign.double()
+
+    def _factor(self) -> torch.Tensor:
+        """Return the factors of batch norm, none of them 0 where no weight can be 0."""
+        factor = self.norm.weight
+        return factor if self.scheme.has_zero else torch.where(factor == 0, _TINY, factor)
 
     def _batch_statistics(
         self, sums: torch.Tensor, factor: torch.Tensor
@@ -146,7 +152,7 @@ class Cell(nn.Module):
         variance: torch.Tensor,
     ) -> Folded:
         norm, neuron = self.norm, self.lif.integer
-        factor = norm.weight.double() / torch.sqrt(variance + norm.eps)
+        factor = self._factor().double() / torch.sqrt(variance + norm.eps)
         offset = norm.bias.double() - factor * mean
         unit = scale * factor.abs()
         unit = torch.where(sign == 0, torch.ones_like(unit), unit)

@@ -73,6 +73,8 @@ class Config(Section):
     def sought(self) -> dict[str, Any]:
         """What determines the result of a search, but for the lambda."""
         section = self.search.model_dump(mode="json", exclude={"lambdas"}) if self.search else None
+        if section and section["begin"] == "searched":  # as of checkpoints without the key
+            del section["begin"]
         return self.learned | _plain(self, {"hardware"}) | {"search": section}
 
     def to_yaml(self) -> str:

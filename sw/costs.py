@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,7 +34,8 @@ UNITS = {
     "block_ram": "block RAM",
 }
 _CALIBRATION = 64
-_UNLIMITED = 1 << 20  # lanes
+LANES = 1 << 20
+"""More than any layer is built of."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ class Cost:
         In :data:`UNITS`; also of formats that are no options, for comparison.
     slowest : bool
         Whether the network costs as much as its dearest layer, instead of all layers together.
+    folds : mapping of layer name to mapping of format to Fold
+        How a layer is built for this cost; empty if as the run file says.
     """
 
     name: str
     options: Mapping[str, tuple[str, ...]]
     values: Mapping[str, Mapping[str, float]]
     slowest: bool = False
+    folds: Mapping[str, Mapping[str, Fold]] = field(default_factory=dict)
 
     @property
     def rows(self) -> dict[str, np.ndarray]:
@@ -105,8 +109,8 @@ def costs(config: Config, dataset: Dataset) -> dict[str, Cost]:
     its neurons, without the buffers between layers, at the folds that the run file's own formats
     get. At the same folds all formats take the same cycles; ``cycles`` are therefore those of the
     fastest fold that takes no more LUTs than the run file's own format of the layer does, or of the
-    smallest fold where none is small enough. All are of an untrained network whose batch norms
-    have seen some training images.
+    smallest fold where none is small enough; :attr:`Cost.folds` are these. All are of an untrained
+    network whose batch norms have seen some training images.
 
     Raises
     ------
@@ -118,14 +122,17 @@ def costs(config: Config, dataset: Dataset) -> dict[str, Cost]:
         raise SpikewrightError("Run file lacks section search.")
     named = dict.fromkeys((*ALWAYS, *space.costs))
     tables = _analytic(config, space, dataset.classes)
+    folds: Mapping[str, Mapping[str, Fold]] = {}
     if any(name in HARDWARE_COSTS for name in named):
-        tables |= _hardware(config, space, dataset)
+        built, folds = _hardware(config, space, dataset)
+        tables |= built
     options = {layer: space.options(layer) for layer in config.model.synapses}
     found = {}
     for name in named:
         table = tables[name]
         values = {layer: {form: table[form][layer] for form in table} for layer in options}
-        found[name] = Cost(name, options, values, slowest=name == "cycles")
+        slow = name == "cycles"
+        found[name] = Cost(name, options, values, slow, folds if slow else {})
         if name in space.costs and all(np.ptp(row) == 0 for row in found[name].rows.values()):
             raise SpikewrightError(
                 f"Run file key search.costs names {name}, which is the same for all candidates of "
@@ -161,8 +168,12 @@ def _analytic(config: Config, space: Search, classes: int) -> Tables:
     }
 
 
-def _hardware(config: Config, space: Search, dataset: Dataset) -> Tables:
-    """Return the hardware costs, from plans of the network in each format alone."""
+def _hardware(
+    config: Config, space: Search, dataset: Dataset
+) -> tuple[Tables, dict[str, dict[str, Fold]]]:
+    """Return the hardware costs, from plans of the network in each format alone, and the folds of
+    ``cycles`` by layer and format.
+    """
     own = _network(config, dataset)
     hardware = config.hardware.request
     hardware = replace(hardware, folds=folding.solve(own, hardware))
@@ -177,11 +188,19 @@ def _hardware(config: Config, space: Search, dataset: Dataset) -> Tables:
     }
     if "cycles" in space.costs:
         budget = {layer: use.lut for layer, use in _used(own, hardware, space.fabric).items()}
-        tables["cycles"] = {
+        fastest = {
             name: _fastest(network, hardware, space.fabric, budget)
             for name, network in networks.items()
         }
-    return tables
+        tables["cycles"] = {
+            name: {layer: float(cycles) for layer, (cycles, _) in found.items()}
+            for name, found in fastest.items()
+        }
+        folds = {
+            layer: {name: found[layer][1] for name, found in fastest.items()} for layer in layers
+        }
+        return tables, folds
+    return tables, {}
 
 
 def _used(network: Network, hardware: Hardware, fabric: str) -> dict[str, Usage]:
@@ -197,26 +216,25 @@ def _used(network: Network, hardware: Hardware, fabric: str) -> dict[str, Usage]
 
 def _fastest(
     network: Network, hardware: Hardware, fabric: str, budget: Mapping[str, int]
-) -> dict[str, float]:
-    """Return the cycles of every layer at its fastest fold within its budget of LUTs."""
+) -> dict[str, tuple[int, Fold]]:
+    """Return cycles and fold of every layer at its fastest fold within its budget of LUTs."""
     folds = {name: list(_folds(network[name], hardware.folds[name], network)) for name in budget}
-    tried: dict[str, list[tuple[int, int]]] = {name: [] for name in budget}
+    tried: dict[str, list[tuple[int, int, Fold]]] = {name: [] for name in budget}
     # One plan tries a fold of every layer; those of few options meet the plans again.
     for index in range(max(map(len, folds.values()))):
         chosen = {name: options[index % len(options)] for name, options in folds.items()}
-        asked = replace(hardware, lanes=_UNLIMITED, folds={**hardware.folds, **chosen})
+        asked = replace(hardware, lanes=LANES, folds={**hardware.folds, **chosen})
         used = _used(network, asked, fabric)
         for name, fold in chosen.items():
-            tried[name].append((used[name].lut, folding.cycles(network[name], fold, network)))
-    return {
-        name: float(
-            min(
-                (cycles for luts, cycles in options if luts <= budget[name]),
-                default=min(options)[1],
-            )
-        )
-        for name, options in tried.items()
-    }
+            cycles = folding.cycles(network[name], fold, network)
+            tried[name].append((cycles, used[name].lut, fold))
+    found = {}
+    for name, options in tried.items():
+        fitting = [option for option in options if option[1] <= budget[name]]
+        smallest = min(options, key=lambda option: option[1])
+        cycles, _, fold = min(fitting, key=lambda option: option[:2], default=smallest)
+        found[name] = cycles, fold
+    return found
 
 
 def _folds(layer: Layer, chosen: Fold, network: Network) -> Iterator[Fold]:

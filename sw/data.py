@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from ir.errors import SpikewrightError
-from sw.sections import DATASETS, Image, MlpModel, SpikformerModel
+from sw.events import COUNT_HIGH
+from sw.sections import DATASETS, EVENT_SETS, Image, MlpModel, SpikformerModel
 
 if TYPE_CHECKING:
     import torch
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 Pixels = TypeVar("Pixels", "np.ndarray", "torch.Tensor")
 
 FOLDER_VARIABLE = "SPIKEWRIGHT_DATA"
+SPLITS = ("train", "test")
+EMBEDDED = "digits"
+IDX = ("mnist", "fashion_mnist")
+HIGHS = {
+    "digits": 16,
+    **dict.fromkeys((*IDX, "cifar10"), 255),
+    **dict.fromkeys(EVENT_SETS, COUNT_HIGH),
+}
+"""Largest raw pixel of each data set."""
 _HELD_BACK_DIGITS = 360
-_IDX = ("mnist", "fashion_mnist")
 # Test files: the whole set, or its first half where only that is at hand.
 _TEST_PARTS = ("t10k", "t10k-first5000")
 
@@ -148,7 +157,7 @@ def of(settings: Config, folder: Path | None = None) -> Dataset:
     if frames is None:
         found = load(name, folder)
     else:
-        found = _recordings(name, _folder(name, folder), settings.model.steps, frames)
+        found = _both(name, _folder(name, folder), settings.model.steps, frames)
     found = found.first(settings.data.images)
     found.preparation(settings.model)
     return found
@@ -171,18 +180,64 @@ def load(name: str, folder: Path | None = None) -> Dataset:
     SpikewrightError
         If the name is unknown or a file is missing or damaged.
     """
-    if name == "digits":
-        return _digits()
     if name not in DATASETS:
         raise SpikewrightError(f"Dataset {name!r} is unknown; allowed are {', '.join(DATASETS)}.")
-    folder = _folder(name, folder)
-    if name in _IDX:
-        return _idx(name, folder)
+    return _both(name, None if name == EMBEDDED else _folder(name, folder), 1, None)
+
+
+def read(
+    name: str, folder: Path | None, split: str, steps: int = 1, frames: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw images and labels of one side of a data set's split, whose files alone are read.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`sw.sections.DATASETS`, whose file format is read.
+    folder : Path, optional
+        Where the files lie; None for ``digits``, which has none.
+    split : str
+        ``train`` or ``test``.
+    steps : int
+        Frames of each recording, where they move.
+    frames : str, optional
+        ``count`` or ``time``, as for :func:`sw.events.frames`; without it images stand still.
+
+    Returns
+    -------
+    images : uint8 (count, channels, height, width), or (count, steps, ...) with ``frames``
+    labels : int64 (count,)
+
+    Raises
+    ------
+    SpikewrightError
+        If a file is missing or damaged, or the split is unknown.
+    """
+    if split not in SPLITS:
+        raise SpikewrightError(f"Split is {split!r:.40}; allowed are {' and '.join(SPLITS)}.")
+    if folder is None:
+        return _digits(split)
+    if name in IDX:
+        return _idx(name, folder, split)
     if name == "cifar10":
-        return _cifar10(folder)
-    found = _recordings(name, folder, 1, "count")
-    train, test = found.train_images[:, 0], found.test_images[:, 0]
-    return replace(found, train_images=train, test_images=test, frames=None)
+        from sw import cifar
+
+        place = folder / cifar.FOLDER if (folder / cifar.FOLDER).is_dir() else folder
+        return cifar.read_all(place, cifar.TRAIN if split == "train" else cifar.TEST)
+    from sw import event_sets
+
+    images, labels = event_sets.part(
+        name, folder, steps if frames else 1, frames or "count", learned=split == "train"
+    )
+    return (images if frames else images[:, 0]), labels
+
+
+def _both(name: str, folder: Path | None, steps: int, frames: str | None) -> Dataset:
+    """Return both sides of a data set."""
+    train, test = (read(name, folder, split, steps, frames) for split in SPLITS)
+    if name in IDX and (train[0].shape[1:] != test[0].shape[1:] or test[1].max() > train[1].max()):
+        raise SpikewrightError(f"Dataset {name} has test files that do not match its train files.")
+    return Dataset(name, *train, *test, HIGHS[name], frames)
 
 
 def _folder(name: str, folder: Path | None) -> Path:
@@ -191,61 +246,38 @@ def _folder(name: str, folder: Path | None) -> Path:
         if not os.environ.get(FOLDER_VARIABLE):
             raise SpikewrightError(
                 f"Dataset {name} needs a folder; set {FOLDER_VARIABLE} to the one with its "
-                f"{'IDX ' if name in _IDX else ''}files."
+                f"{'IDX ' if name in IDX else ''}files."
             )
         folder = Path(os.environ[FOLDER_VARIABLE])
-    return folder if name in _IDX or not (folder / name).is_dir() else folder / name
+    return folder if name in IDX or not (folder / name).is_dir() else folder / name
 
 
-def _cifar10(folder: Path) -> Dataset:
-    from sw import cifar
-
-    folder = folder / cifar.FOLDER if (folder / cifar.FOLDER).is_dir() else folder
-    train, test = cifar.read_all(folder, cifar.TRAIN), cifar.read_all(folder, cifar.TEST)
-    return Dataset("cifar10", *train, *test, 255)
-
-
-def _recordings(name: str, folder: Path, steps: int, frames: str) -> Dataset:
-    from sw import event_sets, events
-
-    found = event_sets.load(name, folder, steps, frames)
-    learned, held_back = found.train_frames, found.test_frames
-    labels = found.train_labels, found.test_labels
-    return Dataset(
-        name, learned, labels[0], held_back, labels[1], high=events.COUNT_HIGH, frames=frames
-    )
-
-
-def _digits() -> Dataset:
+def _digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     raw = load_digits()
     images = raw.images.astype(np.uint8)[:, None]
     labels = raw.target.astype(np.int64)
-    train, test = train_test_split(
+    parts = train_test_split(
         np.arange(len(labels)), test_size=_HELD_BACK_DIGITS, random_state=0, stratify=labels
     )
-    return Dataset("digits", images[train], labels[train], images[test], labels[test], 16)
+    part = parts[SPLITS.index(split)]
+    return images[part], labels[part]
 
 
-def _idx(name: str, folder: Path) -> Dataset:
+def _idx(name: str, folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     from sw import idx
 
-    arrays: list[np.ndarray] = []
-    for parts in (("train",), _TEST_PARTS):
-        images = idx.read(_find(folder, name, parts, "images-idx3-ubyte"))
-        labels = idx.read(_find(folder, name, parts, "labels-idx1-ubyte"))
-        if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
-            raise SpikewrightError(
-                f"Dataset {name} has {parts[0]} images of shape {images.shape} and labels of shape "
-                f"{labels.shape}; allowed are (count, height, width) and (count,)."
-            )
-        arrays += [images[:, None], labels.astype(np.int64)]
-    train_images, train_labels, test_images, test_labels = arrays
-    if train_images.shape[1:] != test_images.shape[1:] or test_labels.max() > train_labels.max():
-        raise SpikewrightError(f"Dataset {name} has test files that do not match its train files.")
-    return Dataset(name, train_images, train_labels, test_images, test_labels, 255)
+    parts = ("train",) if split == "train" else _TEST_PARTS
+    images = idx.read(_find(folder, name, parts, "images-idx3-ubyte"))
+    labels = idx.read(_find(folder, name, parts, "labels-idx1-ubyte"))
+    if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
+        raise SpikewrightError(
+            f"Dataset {name} has {parts[0]} images of shape {images.shape} and labels of shape "
+            f"{labels.shape}; allowed are (count, height, width) and (count,)."
+        )
+    return images[:, None], labels.astype(np.int64)
 
 
 def _find(folder: Path, name: str, parts: tuple[str, ...], file: str) -> Path:

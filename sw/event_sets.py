@@ -32,13 +32,14 @@ class EventSet:
     first_label : int
         Label of the first class in ``labels.tsv``.
     samples : callable
-        From a folder to recordings with label and whether they are learned, in a fixed order.
+        From a folder, and whether learned samples are asked for or those held back, to recordings
+        with label, in a fixed order.
     """
 
     height: int
     width: int
     first_label: int
-    samples: Callable[[Path], Iterator[tuple[Events, int, bool]]]
+    samples: Callable[[Path, bool], Iterator[tuple[Events, int]]]
 
 
 @dataclass(frozen=True)
@@ -78,29 +79,42 @@ def load(name: str, folder: Path, steps: int, by: str) -> Frames:
     SpikewrightError
         If a file is missing or damaged, or one side of the split is empty.
     """
+    return Frames(
+        *part(name, folder, steps, by, learned=True), *part(name, folder, steps, by, learned=False)
+    )
+
+
+def part(
+    name: str, folder: Path, steps: int, by: str, *, learned: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames and labels of one side of the split, as :func:`load` has them.
+
+    Raises
+    ------
+    SpikewrightError
+        If a file is missing or damaged, or the side is empty.
+    """
     kind = SETS[name]
-    listed = (folder / LABELS).is_file()
-    found = _listed(folder, kind.first_label) if listed else kind.samples(folder)
-    sides: dict[bool, tuple[list[np.ndarray], list[int]]] = {True: ([], []), False: ([], [])}
-    for recording, label, learned in found:
+    if (folder / LABELS).is_file():
+        found = _listed(folder, kind.first_label, learned)
+    else:
+        found = kind.samples(folder, learned)
+    images, labels = [], []
+    for recording, label in found:
         if not 0 <= label < DATASETS[name]:
             raise SpikewrightError(
                 f"Dataset {name} has label {label}; allowed are 0..{DATASETS[name] - 1}."
             )
-        images, labels = sides[learned]
         images.append(events.frames(recording, steps, by, kind.height, kind.width))
         labels.append(label)
-    arrays = []
-    for side, noun in ((True, "training"), (False, "test")):
-        images, labels = sides[side]
-        if not images:
-            raise SpikewrightError(f"Dataset {name} has no {noun} samples in {folder}.")
-        arrays += [np.stack(images), np.array(labels, dtype=np.int64)]
-    return Frames(*arrays)
+    if not images:
+        noun = "training" if learned else "test"
+        raise SpikewrightError(f"Dataset {name} has no {noun} samples in {folder}.")
+    return np.stack(images), np.array(labels, dtype=np.int64)
 
 
-def _listed(folder: Path, first_label: int) -> Iterator[tuple[Events, int, bool]]:
-    """Yield the 40-bit files that ``labels.tsv`` lists."""
+def _listed(folder: Path, first_label: int, learned: bool) -> Iterator[tuple[Events, int]]:
+    """Yield the 40-bit files that ``labels.tsv`` lists for one side."""
     table = list(csv.DictReader(io.StringIO(read_text(folder / LABELS)), delimiter="\t"))
     rows = []
     for row in table:
@@ -116,61 +130,62 @@ def _listed(folder: Path, first_label: int) -> Iterator[tuple[Events, int, bool]
     split = [part == "train" for _, _, part in rows]
     if any(part is None for _, _, part in rows):
         split = _tenths([label for _, label, _ in rows])
-    for (path, label, _), learned in zip(rows, split, strict=True):
-        yield events.read_bin40(path), label, learned
+    for (path, label, _), side in zip(rows, split, strict=True):
+        if side == learned:
+            yield events.read_bin40(path), label
 
 
-def _nmnist(folder: Path) -> Iterator[tuple[Events, int, bool]]:
-    """Yield ``Train/<digit>/<id>.bin`` and ``Test/<digit>/<id>.bin``."""
-    for side, learned in (("Train", True), ("Test", False)):
-        for label in range(10):
-            for path in _files(folder / side / str(label), "*.bin"):
-                yield events.read_bin40(path), label, learned
+def _nmnist(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
+    """Yield ``Train/<digit>/<id>.bin`` or ``Test/<digit>/<id>.bin``."""
+    for label in range(10):
+        for path in _files(folder / ("Train" if learned else "Test") / str(label), "*.bin"):
+            yield events.read_bin40(path), label
 
 
-def _gesture(folder: Path) -> Iterator[tuple[Events, int, bool]]:
-    """Yield the trials that ``trials_to_train.txt`` and ``trials_to_test.txt`` name.
+def _gesture(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
+    """Yield the trials that ``trials_to_train.txt`` or ``trials_to_test.txt`` names.
 
     Beside ``userNN_light.aedat`` lies ``userNN_light_labels.csv``: class, begin and end [us].
     """
-    for side, learned in (("train", True), ("test", False)):
-        for name in read_text(folder / f"trials_to_{side}.txt").split():
-            if Path(name).name != name:
-                raise SpikewrightError(f"File trials_to_{side}.txt names {name!r:.60}, no file.")
-            path = folder / name
-            recording = events.read_aedat3(path)
-            table = path.with_name(f"{path.stem}_labels.csv")
-            for row in csv.reader(io.StringIO(read_text(table))):
-                if row[:1] == ["class"]:
-                    continue
-                try:
-                    label, begin, end = map(int, row)
-                except ValueError:
-                    raise SpikewrightError(
-                        f"File {table} holds {','.join(row)!r:.60}; allowed are class, begin, end."
-                    ) from None
-                yield recording.between(begin, end), label - 1, learned
+    side = "train" if learned else "test"
+    for name in read_text(folder / f"trials_to_{side}.txt").split():
+        if Path(name).name != name:
+            raise SpikewrightError(f"File trials_to_{side}.txt names {name!r:.60}, no file.")
+        path = folder / name
+        recording = events.read_aedat3(path)
+        table = path.with_name(f"{path.stem}_labels.csv")
+        for row in csv.reader(io.StringIO(read_text(table))):
+            if row[:1] == ["class"]:
+                continue
+            try:
+                label, begin, end = map(int, row)
+            except ValueError:
+                raise SpikewrightError(
+                    f"File {table} holds {','.join(row)!r:.60}; allowed are class, begin, end."
+                ) from None
+            yield recording.between(begin, end), label - 1
 
 
-def _cifar10_dvs(folder: Path) -> Iterator[tuple[Events, int, bool]]:
+def _cifar10_dvs(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
     """Yield ``<class>/cifar10_<class>_<n>.aedat``."""
-    yield from _by_class(folder, "*.aedat", events.read_aedat2)
+    yield from _by_class(folder, "*.aedat", events.read_aedat2, learned)
 
 
-def _ncaltech101(folder: Path) -> Iterator[tuple[Events, int, bool]]:
+def _ncaltech101(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
     """Yield ``Caltech101/<class>/image_<n>.bin``, with or without the outer folder."""
     inner = folder / "Caltech101"
-    yield from _by_class(inner if inner.is_dir() else folder, "*.bin", events.read_bin40)
+    yield from _by_class(inner if inner.is_dir() else folder, "*.bin", events.read_bin40, learned)
 
 
 def _by_class(
-    folder: Path, pattern: str, read: Callable[[Path], Events]
-) -> Iterator[tuple[Events, int, bool]]:
+    folder: Path, pattern: str, read: Callable[[Path], Events], learned: bool
+) -> Iterator[tuple[Events, int]]:
     """Yield the files of folders that are named like classes, classes in order of their names."""
     for label, place in enumerate(sorted(p for p in folder.glob("*") if p.is_dir())):
         paths = _files(place, pattern)
-        for path, learned in zip(paths, _tenths([0] * len(paths)), strict=True):
-            yield read(path), label, learned
+        for path, side in zip(paths, _tenths([0] * len(paths)), strict=True):
+            if side == learned:
+                yield read(path), label
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

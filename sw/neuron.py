@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ class _FloorShift(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, k: int) -> torch.Tensor:
         ctx.scale = 0.5**k
-        return torch.floor(x * ctx.scale)
+        return (x * ctx.scale).floor_()
 
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -63,11 +64,24 @@ class StraightOps:
 
     def fires(self, h: Any, threshold: Any, fire: str) -> Any:
         h, threshold = h.detach(), threshold.detach()
-        return (h >= threshold if fire == ">=" else h > threshold).to(h.dtype)
+        # Booleans that become floats would take several times as long.
+        spikes = h.new_empty(torch.broadcast_shapes(h.shape, threshold.shape))
+        return (torch.ge if fire == ">=" else torch.gt)(h, threshold, out=spikes)
+
+
+class _ForwardOps(StraightOps):
+    """The same without gradients; what a step has just computed is overwritten."""
+
+    def floor_shift(self, x: Any, k: int) -> Any:
+        return (x * 0.5**k).floor_()
+
+    def clamp(self, x: Any, low: int, high: int) -> Any:
+        return x.clamp_(low, high)
 
 
 TORCH = TorchOps()
 STRAIGHT = StraightOps()
+_FORWARD = _ForwardOps()
 
 
 class _Sequence(torch.autograd.Function):
@@ -89,7 +103,7 @@ class _Sequence(torch.autograd.Function):
         v = torch.full_like(currents[0], integer.initial)
         spikes, membranes = torch.empty_like(currents), torch.empty_like(currents)
         for t, i in enumerate(currents.unbind(0)):
-            membranes[t], spikes[t], v = integer.step(v, i, threshold, STRAIGHT)
+            membranes[t], spikes[t], v = integer.step(v, i, threshold, _FORWARD)
         ctx.save_for_backward(spikes, membranes, threshold, unit)
         ctx.integer, ctx.alpha = integer, alpha
         ctx.mark_non_differentiable(membranes)
@@ -99,16 +113,14 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         spikes, membranes, threshold, unit = ctx.saved_tensors
         integer: Neuron = ctx.integer
-        fraction = 0.5**integer.frac_bits
+        scale = unit * 0.5**integer.frac_bits
         distance = membranes - threshold
         if integer.fire == ">":
             distance -= 1
-        (of_distance, *_) = surrogate.atan_backward(
-            grads[0], distance * (unit * fraction), ctx.alpha
-        )
-        of_unit = distance.mul_(of_distance).mul_(fraction)
-        of_membrane = of_distance * (unit * fraction)
-        of_threshold = -of_membrane
+        of_distance = _atan_slope(distance * scale, ctx.alpha).mul_(grads[0])
+        of_unit = torch.sum(distance.mul_(of_distance), 0).mul_(0.5**integer.frac_bits)
+        of_membrane = of_distance.mul_(scale)
+        of_threshold = -torch.sum(of_membrane, 0)
         of_currents = torch.empty_like(membranes)
         keeps_current, keeps_v = {
             "half": (0.5, 0.5),
@@ -118,12 +130,12 @@ class _Sequence(torch.autograd.Function):
         of_v = torch.zeros_like(membranes[0])
         for t in reversed(range(len(membranes))):
             if integer.reset == "zero":
-                of_v = of_v * (1 - spikes[t])
+                of_v.addcmul_(of_v, spikes[t], value=-1)
             elif integer.reset == "subtract":
-                of_threshold[t] -= of_v * spikes[t]
-            of_v = of_v + of_membrane[t]
+                of_threshold.addcmul_(of_v, spikes[t], value=-1)
+            of_v += of_membrane[t]
             torch.mul(of_v, keeps_current, out=of_currents[t])
-            of_v = of_v * keeps_v
+            of_v *= keeps_v
         return (
             of_currents,
             of_threshold.sum_to_size(threshold.shape),
@@ -133,12 +145,51 @@ class _Sequence(torch.autograd.Function):
         )
 
 
+class _FloatSequence(torch.autograd.Function):
+    """All steps of SpikingJelly's LIF neuron, tau = 2, from rest; its spikes and its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, currents: torch.Tensor, threshold: float, alpha: float) -> torch.Tensor:
+        spikes, distance = torch.empty_like(currents), torch.empty_like(currents)
+        v = torch.zeros_like(currents[0])
+        for t, i in enumerate(currents.unbind(0)):
+            h = distance[t]
+            torch.sub(i, v, out=h)
+            h.mul_(0.5).add_(v)
+            torch.ge(h, threshold, out=spikes[t])
+            torch.addcmul(h, h, spikes[t], value=-1, out=v)
+            h -= threshold
+        ctx.save_for_backward(spikes, distance)
+        ctx.alpha = alpha
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        spikes, distance = ctx.saved_tensors
+        of_membrane = _atan_slope(distance.clone(), ctx.alpha).mul_(grads[0])
+        of_v = torch.zeros_like(of_membrane[0])
+        for t in reversed(range(len(of_membrane))):
+            of_v.addcmul_(of_v, spikes[t], value=-1)
+            of_v.add_(of_membrane[t]).mul_(0.5)
+            of_membrane[t] = of_v
+        return of_membrane, None, None
+
+
+def _atan_slope(distance: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Return alpha/2 / (1 + (pi/2 alpha x)^2), the slope of SpikingJelly's surrogate, in place.
+
+    Memory traffic is what training takes its time for.
+    """
+    distance.mul_(math.pi / 2 * alpha).square_().add_(1).reciprocal_()
+    return distance.mul_(alpha / 2)
+
+
 class LIF(neuron.LIFNode):
     """SpikingJelly's LIF neuron, tau = 2, which can also run on the integer membrane.
 
-    ``lif(x)`` is the float neuron of SpikingJelly. ``lif(currents, threshold, unit)`` executes
-    :meth:`ir.neuron.Neuron.step`; the surrogate gradient sees the same distance to the threshold
-    as the float neuron, (h - threshold) unit / 2^F.
+    ``lif(x)`` computes what SpikingJelly's float neuron does from rest. ``lif(currents, threshold,
+    unit)`` executes :meth:`ir.neuron.Neuron.step`; the surrogate gradient sees the same distance to
+    the threshold as the float neuron, (h - threshold) unit / 2^F.
 
     Parameters
     ----------
@@ -181,7 +232,7 @@ class LIF(neuron.LIFNode):
             Threshold in the units of the currents; float value of one weight unit.
         """
         if threshold is None or unit is None:
-            return super().multi_step_forward(x_seq)
+            return _FloatSequence.apply(x_seq, self.v_threshold, self.surrogate_function.alpha)
         spikes, self.membranes = _Sequence.apply(
             x_seq, threshold, unit, self.integer, self.surrogate_function.alpha
         )

@@ -13,6 +13,8 @@ from ir.scheme import Scheme
 # Quantization step that minimises the squared error of normally distributed weights, in units of
 # their mean magnitude (found numerically; tests/sw/test_quant.py checks that each is a minimum).
 _STEP = {
+    "binary": 1.0,
+    "ternary": 1.533,
     "u2": 1.533,
     "u3": 0.8164,
     "u4": 0.4430,

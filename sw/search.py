@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sw import checkpoint, data
 from sw.augment import moves
 from sw.build import build
 from sw.config import Config, override
-from sw.costs import Cost, bits_per_weight
+from sw.costs import LANES, Cost, bits_per_weight
 from sw.mixture import Mixture, attach, learned
 from sw.optimizer import adamw, pack, set_rate, unpack
 
@@ -130,9 +131,17 @@ class Search:
         """Return the run file with the chosen formats, without the section ``search``.
 
         Where ``fp32`` was chosen, which has no hardware, the most probable scheme takes its place.
+        A search for cycles says the folds that it counted; attention then has the lanes to keep up.
         """
         chosen = {name: _scheme(mixture) for name, mixture in self.mixtures.items()}
-        return override(self.config, {"quantization.layers": chosen, "search": None})
+        changes: dict[str, Any] = {"quantization.layers": chosen, "search": None}
+        if "cycles" in self.space.costs:
+            folds = self.costs["cycles"].folds
+            changes["hardware.folds"] = dict(self.config.hardware.folds) | {
+                name: asdict(folds[name][scheme]) for name, scheme in chosen.items()
+            }
+            changes["hardware.lanes"] = LANES
+        return override(self.config, changes)
 
     def weights_learned(self) -> dict[str, torch.Tensor]:
         """Return the unmixed weights as the state of a model without mixtures."""

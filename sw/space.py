@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ir.energy import FLOAT, TABLES, Energy
 from ir.errors import SpikewrightError
-from ir.scheme import Scheme
+from ir.scheme import ALLOWED, Scheme
 from sw.sections import Epochs, Section
 
 Positive = Annotated[float, Field(gt=0, le=1e6)]
@@ -99,6 +99,10 @@ class Search(Section):
         Share of the training images that the architecture learns from; the weights learn from the
         others.
     temperature : Temperature
+    begin : str
+        What the training of the searched network begins with: the ``searched`` weights, or
+        ``float`` ones that were trained for ``training.float_epochs`` without any search, as all
+        homogeneous baselines do.
     """
 
     candidates: Annotated[tuple[str, ...], Field(strict=False, min_length=2, max_length=16)]
@@ -116,6 +120,7 @@ class Search(Section):
     architecture_rate: Rate
     architecture_share: Annotated[float, Field(gt=0, lt=1)]
     temperature: Temperature
+    begin: Literal["searched", "float"] = "searched"
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -136,8 +141,8 @@ class Search(Section):
                 raise SpikewrightError(f"Run file key search.{key} names a value twice.")
         if FLOAT in self.pinned.values() or set(self.candidates) == {FLOAT}:
             raise SpikewrightError(
-                f"Run file section search pins {FLOAT}, which has no hardware; allowed are u2..u8 "
-                f"and pot2..pot4."
+                f"Run file section search pins {FLOAT}, which has no hardware; allowed are "
+                f"{ALLOWED}."
             )
         built = [name for name in self.costs if name in HARDWARE_COSTS]
         if built and FLOAT in self.candidates:

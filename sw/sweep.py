@@ -9,19 +9,24 @@ from typing import Any
 
 import torch
 
-from ir.energy import FLOAT
+from ir.energy import FLOAT, part
 from ir.errors import SpikewrightError
 from ir.remarks import remarks
+from ir.scheme import Scheme
 from ir.strict import dump_json, write_text
 from sw import data, export, golden
 from sw.config import Config, override
-from sw.costs import UNITS, Cost, bits_per_weight, costs
+from sw.costs import ALWAYS, UNITS, Cost, bits_per_weight, costs
 from sw.search import OnEpoch, Search
+from sw.spread import spread
 from sw.train import Training
 
 RESULT = "sweep.json"
+WEIGHTS = "weights.json"
 LOGS = "tensorboard"
 BASELINES = "baselines"
+BEGIN = "begin"
+SEARCHED = "searched"
 _SEEN = 128  # test images that remarks are made of
 
 Tell = Callable[[str, int, int], None]
@@ -46,15 +51,18 @@ def sweep(
     directory : Path
         Receives ``sweep.json``, and ``lambda-<value>/`` for each search: its checkpoint, log,
         TensorBoard logs, ``search.json``, the run file ``searched.yaml`` with the chosen formats,
-        and in ``train/`` what training that run file from the searched weights leaves.
+        in ``train/`` what training that run file from the searched weights leaves, and in
+        ``weights.json`` the weights before and after that training (:mod:`sw.spread`).
     lambdas : sequence of float, optional
         Instead of the run file's.
     tune : bool
-        Whether to train the searched networks; without it, ``train/`` holds a checkpoint before
-        the quantized phase, which ``spikewright train`` resumes.
+        Whether to train the searched networks; without it, ``train/`` holds the searched weights
+        before the quantized phase, which ``spikewright train`` resumes, if training begins with
+        them.
     baselines : bool
-        Whether to train every candidate homogeneously as well, into ``baselines/``; all begin from
-        the same float weights. Pinned layers keep their schemes.
+        Whether to train every candidate homogeneously as well, into ``baselines/``; all schemes
+        begin from the same float weights, and ``fp32`` is trained in float for as many epochs as
+        they take in all. Pinned layers keep their schemes.
     folder : Path, optional
         Where the dataset's files lie, as for :func:`sw.data.load`.
     tell : callable, optional
@@ -76,18 +84,23 @@ def sweep(
         raise SpikewrightError("Run file lacks section search.")
     if lambdas is not None:
         config = override(config, {"search.lambdas": list(lambdas)})
-    strengths = config.search.lambdas if config.search else ()
+    assert config.search is not None
+    strengths = config.search.lambdas
     dataset = data.of(config, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
-        found = costs(config, dataset)
+        found, weights = costs(config, dataset), None
+        place = Path(directory) / BASELINES
+        if baselines or (tune and config.search.begin != SEARCHED):
+            count = config.training.float_epochs
+            weights = _float(config, place, BEGIN, count, dataset, tell).model.state_dict()
         rows = [
-            _searched(config, Path(directory), dataset, found, strength, tune, tell)
+            _searched(config, Path(directory), dataset, found, strength, weights, tune, tell)
             for strength in strengths
         ]
-        if baselines:
-            rows += _baselines(config, Path(directory) / BASELINES, dataset, found, tell)
+        if baselines and weights is not None:
+            rows += _baselines(config, place, dataset, found, weights, tell)
     finally:
         torch.set_num_threads(threads)
     result = {
@@ -106,10 +119,14 @@ def _searched(
     dataset: data.Dataset,
     found: Mapping[str, Cost],
     strength: float,
+    weights: Mapping[str, torch.Tensor] | None,
     tune: bool,
     tell: Tell | None,
 ) -> dict[str, Any]:
-    """Search with one lambda and fine-tune; return its row."""
+    """Search with one lambda and train what was found; return its row.
+
+    ``weights`` are what training begins with where it does not begin with the searched ones.
+    """
     assert config.search is not None
     name = f"lambda-{strength:g}"
     place = directory / name
@@ -122,10 +139,14 @@ def _searched(
                 tell(f"search {name}", entry["epoch"], search.space.epochs)
 
         result = search.run(on_epoch)
-    training = _begun(search.searched(), place / "train", dataset, search.weights_learned())
-    if not tune:
+    if config.search.begin == SEARCHED:
+        weights = search.weights_learned()
+    if weights is not None:
+        training = _begun(search.searched(), place / "train", dataset, weights)
+    if not tune or weights is None:
         return _row(name, result["exported"], found, None, strength)
     accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
+    write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
     row = _row(name, result["exported"], found, accuracy, strength)
     return row | {"remarks": _remarks(training)}
 
@@ -135,38 +156,70 @@ def _baselines(
     directory: Path,
     dataset: data.Dataset,
     found: Mapping[str, Cost],
+    weights: Mapping[str, torch.Tensor],
     tell: Tell | None,
 ) -> list[dict[str, Any]]:
-    """Train every candidate homogeneously, from the same float weights; return the rows."""
+    """Train every candidate homogeneously, from the same float ``weights``; return the rows.
+
+    Those of ``fp32`` are trained in float for as many epochs as the others take in all.
+    """
     assert config.search is not None
-    plain = override(config, {"search": None})
-    only_float = {"training.quantized_epochs": 0, "training.folded_epochs": 0}
-    training = Training(override(plain, only_float), directory / FLOAT, dataset)
-    metrics = _trained(training, f"baseline {FLOAT}", tell)
-    weights = training.model.state_dict()
+    plain, epochs = override(config, {"search": None}), config.training
     rows = []
     if FLOAT in config.search.candidates:
+        total = epochs.float_epochs + epochs.quantized_epochs + epochs.folded_epochs
+        metrics = _float(config, directory, FLOAT, total, dataset, tell).metrics
         choice = dict.fromkeys(config.model.synapses, FLOAT)
         rows.append(_row(FLOAT, choice, found, metrics["accuracy"]["float"]))
+    alike: dict[tuple[int, ...], Training] = {}  # by levels: u2 and pot2 have the same weights
     for scheme in config.search.candidates:
         if scheme == FLOAT:
             continue
         choice = dict.fromkeys(config.model.synapses, scheme) | config.search.pinned
         settings = override(plain, {"quantization.layers": choice})
-        training = _begun(settings, directory / scheme, dataset, weights)
+        twin = alike.get(levels := tuple(Scheme.parse(scheme).levels.tolist()))
+        training = _begun(settings, directory / scheme, dataset, weights, twin)
         metrics = _trained(training, f"baseline {scheme}", tell)
+        alike.setdefault(levels, training)
         row = _row(scheme, choice, found, metrics["accuracy"]["folded"])
         rows.append(row | {"remarks": _remarks(training)})
     return rows
 
 
-def _begun(
-    config: Config, directory: Path, dataset: data.Dataset, weights: Mapping[str, torch.Tensor]
+def _float(
+    config: Config,
+    directory: Path,
+    place: str,
+    epochs: int,
+    dataset: data.Dataset,
+    tell: Tell | None,
 ) -> Training:
-    """Return a training that begins, or began, with the quantized phase from ``weights``."""
+    """Return a training of so many epochs in float, finished."""
+    only = {"float_epochs": epochs, "quantized_epochs": 0, "folded_epochs": 0}
+    changes = {f"training.{key}": value for key, value in only.items()}
+    settings = override(config, {"search": None, **changes})
+    training = Training(settings, directory / place, dataset)
+    _trained(training, f"baseline {place}", tell)
+    return training
+
+
+def _begun(
+    config: Config,
+    directory: Path,
+    dataset: data.Dataset,
+    weights: Mapping[str, torch.Tensor],
+    twin: Training | None = None,
+) -> Training:
+    """Return a training that begins, or began, with the quantized phase from ``weights``.
+
+    It is done at once if it has a ``twin`` that is.
+    """
     training = Training(config, directory, dataset)
     if not (directory / export.CHECKPOINT).exists():
-        training.start(weights)
+        if twin is None:
+            training.start(weights)
+        else:
+            training.adopt(twin)
     return training
 
 
@@ -202,9 +255,19 @@ def _row(
         "accuracy": accuracy,
         "bits": round(bits_per_weight(found["storage"], choice), 3),
         **{cost: table.of(choice) for cost, table in found.items()},
+        "parts": {cost: _parts(found[cost], choice) for cost in ALWAYS},
         "schemes": dict(choice),
         "remarks": [],
     }
+
+
+def _parts(cost: Cost, choice: Mapping[str, str]) -> dict[str, float]:
+    """Return what each part of the network costs with the chosen formats."""
+    sums: dict[str, float] = {}
+    for layer, scheme in choice.items():
+        noun = part(layer)
+        sums[noun] = sums.get(noun, 0.0) + cost.values[layer][scheme]
+    return sums
 
 
 @contextmanager

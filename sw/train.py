@@ -150,6 +150,23 @@ class Training:
         self.optimizer, self.average = self._optimizer(), self._parameters()
         self._save()
 
+    def adopt(self, other: Training) -> None:
+        """Become as another training is, whose formats have the same levels, and so its weights.
+
+        Raises
+        ------
+        SpikewrightError
+            If training has begun already.
+        """
+        if self.history or self.phase != MODES[0]:
+            raise SpikewrightError(f"Training in {self.directory} has begun already.")
+        self.phase, self.epoch = other.phase, other.epoch
+        self.history, self.metrics = list(other.history), dict(other.metrics)
+        self.model.mode = other.model.mode
+        checkpoint.restore(self.model, other.model.state_dict())
+        self.optimizer, self.average = self._optimizer(), self._parameters()
+        self._save()
+
     @property
     def epochs_left(self) -> int:
         """Epochs of this phase and of those behind it that are not done."""

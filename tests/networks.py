@@ -30,6 +30,7 @@ from ir.scheme import Scheme
 from ir.store import Samples
 
 SCHEMES = tuple(f"u{b}" for b in range(2, 9)) + ("pot2", "pot3", "pot4")
+SIGNS = ("binary", "ternary")
 
 
 class Builder:

@@ -70,6 +70,8 @@ FAULTS = [
         "pot3",
         IntType(0, 3),
     ),
+    _pe("binary PE: weights of 0 and -1", "(tree(negative) << 1)", "tree(negative)", "binary", BINARY),
+    _pe("binary PE: sum cut short", "IntType(-largest, largest)", "IntType(0, largest)", "binary", BINARY),
     _pe("shift PE: negation lacks its one", "+ negative", "+ 0", "pot2", IntType(-4, 3)),
     _pe(
         "shift PE: sign of the activation lost",
@@ -572,6 +574,7 @@ FAULTS = [
     _loader("takes a word a cycle late", "step[1] == 0", "step[1] == 1", "u3"),
     _loader("exponent off by one", "magnitude == exponent + 1", "magnitude == exponent", "pot3"),
     _loader("negation lacks its one", "carry.eq(negative)", "carry.eq(0)", "pot3"),
+    _loader("binary weights all 1", "return Const(1, 2), code", "return Const(1, 2), Const(0, 1)", "binary"),
     _adders(
         "carry of the highest bit lost",
         "width = max(1, sum(number.high for number in job).bit_length())",

@@ -3,10 +3,10 @@ import pytest
 
 from hw.constant import Constant
 from tests.hw import tables as checks
-from tests.networks import SCHEMES
+from tests.networks import SCHEMES, SIGNS
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [*SCHEMES, *SIGNS])
 @pytest.mark.parametrize("fabric", ["plain", "ecp5", "ice40", "gowin", "xc7"])
 def test_every_format(scheme: str, fabric: str) -> None:
     checks.constant(scheme, fabric=fabric)

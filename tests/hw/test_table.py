@@ -5,12 +5,12 @@ from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from ir.tables import Tables
 from tests.hw import tables as checks
-from tests.networks import SCHEMES
+from tests.networks import SCHEMES, SIGNS
 
 FABRICS = ("plain", "ecp5", "gowin", "xc7")
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [*SCHEMES, *SIGNS])
 @pytest.mark.parametrize("fabric", ["ecp5", "xc7"])
 def test_every_format(scheme: str, fabric: str) -> None:
     checks.table(scheme, fabric=fabric)

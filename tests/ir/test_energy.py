@@ -17,12 +17,14 @@ WORKS = [
 
 
 def test_a_layer_costs_what_the_formula_says():
-    found = energy.energy(WORKS, [FLOAT, "u4", "pot2"], Energy())
+    found = energy.energy(WORKS, [FLOAT, "u4", "pot2", "binary", "ternary"], Energy())
     assert found[1] == pytest.approx(
         [
             4_194_304 * (3.7 + 0.9) + 65_536 * 32 * 20,
             4_194_304 * (3.1 + 0.1) + 65_536 * 4 * 20,
             4_194_304 * (0.13 + 0.1) + 65_536 * 2 * 20,
+            4_194_304 * 0.1 + 65_536 * 1 * 20,
+            4_194_304 * 0.1 + 65_536 * 2 * 20,
         ]
     )
 
@@ -33,7 +35,7 @@ def test_steps_multiply_operations_and_not_storage():
     assert often - stored == pytest.approx(16 * (once - stored))
 
 
-@pytest.mark.parametrize("name, given", [("fp32", 32), ("pot4", 4), ("u2", 2)])
+@pytest.mark.parametrize("name, given", [("fp32", 32), ("pot4", 4), ("u2", 2), ("binary", 1)])
 def test_storage_is_bits_times_weights(name, given):
     assert energy.storage(WORKS, [name])[:, 0].tolist() == [w.weights * given for w in WORKS]
 

@@ -3,9 +3,11 @@ import pytest
 
 from ir.errors import SpikewrightError
 from ir.scheme import Scheme
-from tests.networks import SCHEMES
+from tests.networks import SCHEMES, SIGNS
 
 LEVELS = {
+    "binary": [-1, 1],
+    "ternary": [-1, 0, 1],
     "u2": [-1, 0, 1],
     "u3": [-3, -2, -1, 0, 1, 2, 3],
     "pot2": [-1, 0, 1],
@@ -27,7 +29,7 @@ def test_levels_are_symmetric_and_hold_zero(name):
     assert (np.diff(levels) > 0).all()
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", [*SCHEMES, *SIGNS])
 def test_decode_inverts_encode_for_every_level(name):
     scheme = Scheme.parse(name)
     codes = scheme.encode(scheme.levels)
@@ -39,7 +41,7 @@ def test_decode_inverts_encode_for_every_level(name):
     assert (scheme.decode(scheme.encode(square)) == square).all()
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", [*SCHEMES, "ternary"])
 def test_every_code_decodes_within_the_code_type(name):
     scheme = Scheme.parse(name)
     values = scheme.decode(np.arange(1 << scheme.bits))
@@ -63,10 +65,10 @@ def test_no_level_is_refused(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["u1", "u9", "pot1", "pot5", "u", "u04", "U4", "u4 ", "pot", "", "u4\n", None, 4]
+    "name", ["binary1", "ternary2", "u1", "u9", "pot1", "pot5", "u", "u04", "U4", "u4 ", "pot", "", "u4\n", None, 4]
 )
 def test_unknown_schemes_are_refused(name):
-    with pytest.raises(SpikewrightError, match=r"unknown; allowed are u2\.\.u8 and pot2\.\.pot4"):
+    with pytest.raises(SpikewrightError, match=r"unknown; allowed are u2\.\.u8, pot2\.\.pot4, binary"):
         Scheme.parse(name)
 
 
@@ -77,6 +79,16 @@ def test_constructor_refuses_what_parse_refuses():
         Scheme("pot", 8)
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+def test_binary_weights_take_one_bit_and_know_no_zero():
+    scheme = Scheme.parse("binary")
+    assert (scheme.bits, scheme.has_zero, Scheme.parse("ternary").has_zero) == (1, False, True)
+    assert scheme.encode(np.array([1, -1, -1])).tolist() == [0, 1, 1]
+    assert scheme.decode(np.array([0, 1])).tolist() == [1, -1]
+    assert (scheme.code_type.low, scheme.code_type.high) == (-1, 1)
+    with pytest.raises(SpikewrightError, match="Weight 0 is not a level of binary"):
+        scheme.encode(np.array([1, 0]))
+
+
+@pytest.mark.parametrize("name", [*SCHEMES, *SIGNS])
 def test_name_is_what_was_parsed(name):
     assert Scheme.parse(name).name == name

@@ -4,12 +4,12 @@ import pytest
 from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from ir.tables import Tables
-from tests.networks import SCHEMES
+from tests.networks import SCHEMES, SIGNS
 
 SHAPES = [(1, 1, 1), (3, 5, 1), (3, 17, 4), (8, 64, 8), (4, 9, 100), (5, 6, 3)]
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", [*SCHEMES, *SIGNS])
 def test_entries_take_no_bit_for_illegal_codes(name):
     tables = Tables(Scheme.parse(name), 2, 8)
     legal = tables.scheme.levels
@@ -45,7 +45,7 @@ def test_each_table_has_one_word_and_one_loader(pe, simd, loaders):
         assert (held[held >= 0] % simd // 4 == n // pe).all()
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", [*SCHEMES, *SIGNS])
 def test_sums_are_those_of_the_weights(name):
     tables = Tables(Scheme.parse(name), 3, 11, arity=3)
     rng = np.random.default_rng(1)

@@ -28,6 +28,21 @@ def test_silent_channels_change_nothing_else(shortcut: bool) -> None:
         assert wide.edges[name].type == network.edges[name].type
 
 
+def test_silent_channels_of_weights_without_zero() -> None:
+    shape = Shape(stem=3, width=4, heads=2, depth=2, default="binary")
+    network = spikformer(shape)
+    assert set(network.quantization.values()) >= {"binary"}
+    wide = widen(network, WIDER)
+    images = np.random.default_rng(1).integers(0, 17, (6, *network.input.shape))
+    few, many = run(network, images), run(wide, images)
+    spikes = [name for name in few.outputs if name.endswith("lif")]
+    assert sum(few.outputs[name].any() for name in spikes) > 10
+    for name in (*spikes, "block.1.mlp_add", "head"):
+        values = few.outputs[name]
+        np.testing.assert_array_equal(values, many.outputs[name][..., : values.shape[-1]])
+        assert not many.outputs[name][..., values.shape[-1] :].any()
+
+
 @pytest.mark.parametrize("shortcut", [False, True])
 def test_what_shares_channels_is_widened_together(shortcut: bool) -> None:
     network = spikformer(SHAPE[shortcut])

@@ -17,6 +17,7 @@ from ir.planner import build
 from ir.schedule import schedule
 from ir.scheme import Scheme
 from ir.sizing import fit
+from ir.widen import widen
 from sim.cosimulate import cosimulate
 from sim.shard import Stalls
 from tests.networks import Builder, random_images
@@ -147,6 +148,35 @@ def test_samples_that_move(kind, tmp_path, builds):
         result = cosimulate(*run, build_dir=builds, schedule=schedule(plan, 6), stalls=stalls)
         assert result.mismatches == 0, result.first_difference
         assert result.cycles_as_predicted, result.cycles.first_difference
+
+
+@pytest.mark.parametrize("kind", ["stream", pytest.param("table", marks=pytest.mark.slow)])
+def test_binary_and_ternary_weights(kind, tmp_path, builds):
+    """One bit a weight, with binary, multi-bit and padded inputs: every value, every cycle."""
+    b = Builder(np.random.default_rng(3), 2, neurons="default", schemes=("binary",))
+    stem = b.unit("stem", b.put(Input("input", (), (2, 4, 4), 15)), 6, 3, 1, 1)
+    more = b.unit("more", b.put(MaxPool("pool", (stem,), 2, 2, 0)), 6, 3, 1, 1)
+    x = b.put(Add("add", ("pool", more)))
+    b.schemes = ("ternary",)
+    y = b.unit("third", x, 6)
+    b.schemes = ("binary",)
+    network = b.readout(b.unit("last", b.put(Add("again", (x, y))), 5), 3)
+    network = widen(network, {"last.conv": 7, "third.conv": 8})
+    plan = fit(build(network, Hardware(256, 2, fabric="ecp5", kind=kind)))
+    emit(network, plan, tmp_path / "verilog")
+    found = image.images(network, plan)
+    stem = found["stem.conv"]
+    if kind == "stream":  # one bit each; tables take four inputs at a time
+        assert stem.width * len(stem.words) == network["stem.conv"].weight.size
+    images = random_images(network, 1, 6)
+    run = (tmp_path / "verilog", plan, network, images)
+    for stalls in (None, Stalls(0.5, 0.5, 3)):
+        result = cosimulate(*run, build_dir=builds, schedule=schedule(plan, 6), stalls=stalls)
+        assert result.mismatches == 0, result.first_difference
+        assert result.cycles_as_predicted, result.cycles.first_difference
+    trace = golden.run(network, images)
+    fired = [trace.outputs[name].mean() for name in ("stem.lif", "more.lif", "third.lif")]
+    assert all(0 < rate < 1 for rate in fired)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ir.layers import LIF, Add, Attention, Input, MaxPool, Readout, Synapse
 from ir.network import Network
 from ir.neuron import Neuron
 from ir.planner import build
+from ir.remarks import remarks
 from ir.schedule import schedule
 from ir.scheme import Scheme
 from sim import page as sim_page
@@ -329,6 +330,17 @@ def test_silent_and_saturated_layers_are_flagged(run):
     assert row(page[page.index("## Firing") :], "q_lif") == ["0.05 %", "silent"]
     assert row(page[page.index("## Firing") :], "v_lif") == ["99.50 %", "saturated"]
     assert "`q_lif` is silent, `v_lif` is saturated." in page
+
+
+def test_what_may_be_wrong_is_listed(run):
+    folder, _ = run
+    loaded = store.load(folder / "export")
+    wanted = remarks(loaded.network, golden.run(loaded.network, loaded.samples.images[:16]))
+    assert wanted
+    page = text(run)
+    section = page[page.index("## Warnings") : page.index("## To reproduce")]
+    lines = [line for line in section.splitlines() if line.startswith("- ")]
+    assert [line[2:].replace("\\", "") for line in lines] == wanted
 
 
 @pytest.mark.parametrize("empty", [None, "missing"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ("train", "export", "generate", "simulate", "synthesize", "report", "demo", "doctor")
+VERBS = ("train", "export", "generate", "simulate", "evaluate", "synthesize", "report", "demo", "doctor")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -224,9 +224,9 @@ def test_listed_samples(tmp_path, split):
         ("label\tfile\n3\t../a.bs2", "names '../a.bs2', no file beside it"),
         ("label\tfile\nx\ta.bs2", "lacks a column label of numbers"),
         ("label\n3", "lacks a column label of numbers or a column file"),
-        ("label\tfile\n10\ta.bs2", "Dataset nmnist has label 10; allowed are 0..9"),
+        ("label\tfile\n10\ta.bs2\n10\ta.bs2", "Dataset nmnist has label 10; allowed are 0..9"),
         ("label\tfile\n1\ta.bs2", "Dataset nmnist has no training samples"),
-        ("label\tfile\n1\tb.bs2", "b.bs2 cannot be read"),
+        ("label\tfile\n1\tb.bs2\n1\tb.bs2", "b.bs2 cannot be read"),
     ],
 )
 def test_damaged_lists_are_refused(tmp_path, text, said):

@@ -57,6 +57,21 @@ def test_extreme_batch_norms_are_equal(tiny, lively, random_images):
     assert network["position.conv"].weight[3].any()
 
 
+@pytest.mark.parametrize("scheme", ["binary", "ternary"])
+def test_binary_and_ternary_weights_are_equal(tiny, lively, random_images, scheme):
+    settings = config.override(
+        tiny, {"quantization.default": scheme, "quantization.layers": {"block.1.q": "u4"}}
+    )
+    model = lively(settings)
+    model.position.norm.weight.data[1] = 0.0
+    network, trace = check_equal(model, settings, random_images(settings, 6).numpy())
+    for layer in (network["position.conv"], network["block.0.fc1"], network["head"]):
+        assert layer.scheme.name == scheme
+        assert set(np.unique(layer.weight)) == ({-1, 1} if scheme == "binary" else {-1, 0, 1})
+    for name in ("tokenizer.0.lif", "block.0.q_lif", "block.1.fc2_lif"):
+        assert 0 < trace.outputs[name].mean() < 1
+
+
 def test_network_records_what_was_asked(tiny, lively):
     network = export.convert(lively(tiny), tiny, data.load("digits").preparation(tiny.model).record)
     assert network.quantization == {

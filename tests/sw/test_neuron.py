@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from spikingjelly.activation_based import neuron as spikingjelly
+from spikingjelly.activation_based import surrogate
 
 from ir.neuron import CHARGES, FIRES, INTEGER, RESETS, Neuron
 from sw.neuron import LIF, STRAIGHT, TORCH
@@ -83,10 +84,32 @@ def test_layer_equals_numpy_and_keeps_its_membranes():
     np.testing.assert_array_equal(lif.membranes, [row[0] for row in rows])
 
 
-def test_float_mode_is_spikingjellys_neuron():
-    x = torch.randn(5, 40, generator=torch.Generator().manual_seed(1)) * 3
-    reference = spikingjelly.LIFNode(tau=2.0, decay_input=True, v_reset=0.0, step_mode="m")
-    np.testing.assert_array_equal(LIF(Neuron())(x), reference(x))
+@pytest.mark.parametrize("threshold", [1.0, 0.5])
+def test_float_mode_is_spikingjellys_neuron(threshold):
+    start = torch.randn(5, 4, 40, generator=torch.Generator().manual_seed(1)) * 3
+    weight = torch.randn(start.shape, generator=torch.Generator().manual_seed(2))
+    reference = spikingjelly.LIFNode(
+        tau=2.0,
+        decay_input=True,
+        v_threshold=threshold,
+        v_reset=0.0,
+        surrogate_function=surrogate.ATan(),
+        detach_reset=True,
+        step_mode="m",
+    )
+    found = []
+    for neuron in (LIF(Neuron(), threshold), reference):
+        x = start.clone().requires_grad_()
+        spikes = neuron(x)
+        (spikes * weight).sum().backward()
+        found.append((spikes.detach(), x.grad))
+    (ours, ours_grad), (theirs, theirs_grad) = found
+    assert torch.equal(ours, theirs)
+    assert 0.1 < ours.mean() < 0.9
+    torch.testing.assert_close(ours_grad, theirs_grad)
+    reference.reset()
+    still = start[:1].expand(5, 4, 40)
+    assert torch.equal(LIF(Neuron(), threshold)(still), reference(still))
 
 
 def test_fine_units_approach_the_float_neuron():

@@ -8,7 +8,7 @@ from ir.errors import SpikewrightError
 from ir.scheme import Scheme
 from sw.quant import rounded, to_int
 
-SCHEMES = [f"u{b}" for b in range(2, 9)] + [f"pot{b}" for b in range(2, 5)]
+SCHEMES = [f"u{b}" for b in range(2, 9)] + [f"pot{b}" for b in range(2, 5)] + ["binary", "ternary"]
 
 
 def normal(*shape, seed=0):

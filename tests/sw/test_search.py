@@ -9,9 +9,10 @@ import torch
 from ir.errors import SpikewrightError
 from sw import checkpoint, config, data
 from sw.costs import costs
+from sw.export import CHECKPOINT
 from sw.search import Search
 from sw.sweep import sweep
-from sw.train import train
+from sw.train import Training, train
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,16 @@ def test_another_searchs_checkpoint_is_refused(tiny, space, tmp_path, few, chang
         search(settings_of(tiny, space, epochs=1, **change), tmp_path, few, strength)
 
 
+def test_binary_and_ternary_weights_are_candidates(tiny, space, tmp_path):
+    settings = settings_of(
+        tiny, space, candidates=["binary", "ternary", "u4"], lambdas=[5.0], epochs=1
+    )
+    (row,) = sweep(settings, tmp_path)["rows"]
+    assert set(row["schemes"].values()) <= {"binary", "ternary", "u4"}
+    assert 1 <= row["bits"] <= 4
+    assert 0 <= row["accuracy"] <= 1
+
+
 def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     pytest.importorskip("tensorboard")
     settings = settings_of(tiny, space, candidates=["fp32", "u2", "pot4"], lambdas=[0.0, 5.0])
@@ -157,6 +168,51 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert list((place / "tensorboard").iterdir())
     again = sweep(settings, tmp_path, baselines=True)
     assert again == found
+
+
+def test_formats_of_the_same_levels_are_trained_once(tiny, space, tmp_path):
+    settings = settings_of(tiny, space, candidates=["u2", "u4", "pot2"], lambdas=[1.0], epochs=1)
+    told = []
+    found = sweep(settings, tmp_path, baselines=True, tell=lambda *words: told.append(words[0]))
+    rows = {row["network"]: row for row in found["rows"]}
+    assert "baseline u2" in told
+    assert "baseline pot2" not in told
+    assert rows["pot2"]["accuracy"] == rows["u2"]["accuracy"]
+    assert rows["pot2"]["energy45"] < rows["u2"]["energy45"]
+    # Training it alone gives the same.
+    place = tmp_path / "baselines"
+    chosen = config.load(place / "pot2" / "config.yaml")
+    begin, _ = checkpoint.load(place / "begin" / CHECKPOINT)
+    alone = Training(chosen, tmp_path / "alone", data.of(chosen))
+    alone.start(checkpoint.split(begin, "model."))
+    alone.run(False, None)
+    tensors, _ = checkpoint.load(tmp_path / "alone" / CHECKPOINT)
+    adopted, state = checkpoint.load(place / "pot2" / CHECKPOINT)
+    assert all(torch.equal(adopted[n], value) for n, value in tensors.items() if n[:5] == "model")
+    assert state["phase"] == "done"
+    assert train(chosen, place / "pot2")["accuracy"]["folded"] == rows["u2"]["accuracy"]
+
+
+def test_training_may_begin_with_the_weights_of_the_baselines(tiny, space, tmp_path):
+    settings = settings_of(tiny, space, candidates=["u2", "u4"], begin="float")
+    found = sweep(settings, tmp_path / "alone", tune=False)
+    assert found["rows"][0]["accuracy"] is None
+    assert not (tmp_path / "alone" / "lambda-1" / "train").exists()
+    found = sweep(settings, tmp_path / "alone")
+    row = found["rows"][0]
+    assert not (tmp_path / "alone" / "baselines" / "u2").exists()
+    # The chosen formats, trained as the baselines are, from the same weights.
+    begin, _ = checkpoint.load(tmp_path / "alone" / "baselines" / "begin" / CHECKPOINT)
+    weights = checkpoint.split(begin, "model.")
+    chosen = config.load(tmp_path / "alone" / "lambda-1" / "searched.yaml")
+    training = Training(chosen, tmp_path / "again", data.of(chosen))
+    training.start(weights)
+    assert training.run(False, None)["accuracy"]["folded"] == row["accuracy"]
+    again = Training(chosen, tmp_path / "alone" / "lambda-1" / "train", data.of(chosen))
+    state = training.model.state_dict()
+    assert all(torch.equal(state[n], value) for n, value in again.model.state_dict().items())
+    with pytest.raises(SpikewrightError, match="belongs to another run file, lambda or version"):
+        sweep(config.override(settings, {"search.begin": "searched"}), tmp_path / "alone")
 
 
 def test_without_tuning_training_begins_with_the_searched_weights(tiny, space, tmp_path, few):

@@ -1,0 +1,110 @@
+"""Searched networks beside the line from all u2 to all u4 in the plane of accuracy and energy.
+
+    python benchmarks/searched.py RUN... [--json]
+
+RUN is what ``spikewright search --baselines`` left, one for each seed. Every test image is
+classified again by each trained network, so that networks are compared image by image. ``above`` is
+how many points the accuracy lies above the line at the network's energy; ``above held`` is the same
+where the line does not fall further left of all u2: a network that costs less must then beat all u2
+itself. Its range is that of 95 % of 10,000 draws of test images with replacement; p is McNemar's
+exact test, two-sided, against all u2 and against fp32.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from ir.energy import FLOAT
+from ir.strict import parse_json, read_text
+from spikewright.screen import print_rows
+from sw import export
+from sw.trace import batches
+
+DRAWS = 10_000
+LEFT, RIGHT = "u2", "u4"
+
+
+def right(directory: Path, mode: str) -> np.ndarray:
+    """Return for every test image whether the trained network is right, bool (images,)."""
+    settings, model, dataset = export.load(directory)
+    images = dataset.preparation(settings.model).apply(dataset.test_images)
+    found = [trace["head"][:, 0, 0].argmax(1) for trace in batches(model, mode, images)]
+    return np.concatenate(found) == dataset.test_labels
+
+
+def place(row: Mapping[str, Any]) -> str:
+    """Return where in a run directory the training of a network lies."""
+    name = row["network"]
+    return f"baselines/{name}" if row["lambda"] is None else f"{name}/train"
+
+
+def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the two-sided p of as many images for one as for the other."""
+    wins, losses = int((one & ~other).sum()), int((other & ~one).sum())
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+
+
+def compare(run: Path) -> list[dict[str, Any]]:
+    """Return one row for each network of a run that was trained."""
+    known = parse_json(read_text(run / "sweep.json", 1 << 26), str(run / "sweep.json"))["rows"]
+    known = [row for row in known if row["accuracy"] is not None]
+    hits = {
+        row["network"]: right(run / place(row), "float" if row["network"] == FLOAT else "folded")
+        for row in known
+    }
+    energy = {row["network"]: row["energy45"] for row in known}
+    rows = []
+    for row in known:
+        name = row["network"]
+        if hits[name].mean() != row["accuracy"]:
+            raise RuntimeError(f"Network {name} of {run} is not the one that was trained.")
+        share = (energy[name] - energy[LEFT]) / (energy[RIGHT] - energy[LEFT])
+        above = hits[name] - (1 - share) * hits[LEFT] - share * hits[RIGHT]
+        held = hits[name] - (1 - max(share, 0)) * hits[LEFT] - max(share, 0) * hits[RIGHT]
+        low, high = _range(held)
+        rows.append(
+            {
+                "run": run.name,
+                "network": name,
+                "energy [uJ]": round(energy[name] / 1e6, 3),
+                "bits": row["bits"],
+                "accuracy %": round(100 * row["accuracy"], 2),
+                "drop to fp32": round(100 * (hits[FLOAT].mean() - row["accuracy"]), 2),
+                "p to fp32": f"{mcnemar(hits[name], hits[FLOAT]):.2g}",
+                "above": round(100 * above.mean(), 2),
+                "above held": round(100 * held.mean(), 2),
+                "95 %": f"{low:+.2f}..{high:+.2f}",
+                "p to u2": f"{mcnemar(hits[name], hits[LEFT]):.2g}",
+            }
+        )
+    return rows
+
+
+def _range(differences: np.ndarray) -> Sequence[float]:
+    """Return the range of 95 % of the mean difference [points] over draws of images."""
+    generator = np.random.default_rng(0)
+    # Images that differ in the same way are alike: draw how many of each kind.
+    kinds, counts = np.unique(differences, return_counts=True)
+    total = len(differences)
+    means = generator.multinomial(total, counts / total, DRAWS) @ kinds / total
+    return [float(value) for value in 100 * np.quantile(means, [0.025, 0.975])]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--json", action="store_true", help="print rows as JSON")
+    given = parser.parse_args()
+    rows = [row for run in given.runs for row in compare(run)]
+    print_rows({"rows": rows}, given.json)
+
+
+if __name__ == "__main__":
+    main()
