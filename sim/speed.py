@@ -155,8 +155,7 @@ class Subject:
     def build(self) -> None:
         """Build the bare loop, and every co-simulation by running it once on few images."""
         begin = time.perf_counter()
-        names = ("accelerator.v", "spikewright_rom.v")
-        sources = {name: (self.verilog / name).read_text() for name in names}
+        sources = {path.name: path.read_text() for path in sorted(self.verilog.glob("*.v"))}
         self.bare: Build = build(sources, TOP, self.build_dir, BARE)
         self.times[BASE].build_seconds = time.perf_counter() - begin
         for variant in VARIANTS:
