@@ -23,8 +23,8 @@ SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
 
 FABRICS = tuple(SPEED_GRADES)
 LOGIC = ("lut", "ff", "carry")
-MEMORY_FILL = 0.95
-"""Share of block RAM, LUT RAM and DSPs that a design may be planned for."""
+FILL, MEMORY_FILL = 0.85, 0.95
+"""Shares of logic, and of memories and DSPs, to plan for: room for what was not predicted."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -75,8 +75,8 @@ class Board:
     clock_hz: int
     resources: Resources
 
-    def budget(self, fill: float) -> Usage:
-        """Return what a design may be planned for, with room for what was not predicted.
+    def budget(self, fill: float = FILL) -> Usage:
+        """Return what a design may be planned for.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ from ir.occupancy import settle
 from ir.plan import Plan
 from ir.planner import assemble
 from ir.schedule import schedule
-from ir.solver import Bound, Priced, Solver
+from ir.solver import Bound, Choice, Solver
 from ir.usage import Usage
 
 AIMS = ("throughput", "area", "latency")
@@ -121,13 +121,11 @@ def design(
 
 def _search(
     solver: Solver, aim: str, limit: int | None
-) -> tuple[Priced, float | None, bool, Bound | None]:
+) -> tuple[Choice, float | None, bool, Bound | None]:
     if limit is not None:
         found, proven = solver.smallest(limit)
         if found is None:
             raise _refusal(solver, limit)
-        if not proven:
-            found = solver.shrink(found, limit)
         return found, solver.least(limit), proven, None
     found, relaxed, proven = solver.throughput()
     if found is None:
@@ -160,10 +158,9 @@ def _refusal(solver: Solver, limit: int | None) -> SpikewrightError:
 
 
 def _timing(plan: Plan) -> tuple[int, int]:
-    """Return interval and latency; samples in two banks come early and late in turn."""
+    """Return interval and latency."""
     found = schedule(plan, _SAMPLES)
-    last = found.moves[plan.sink.name][:, -1]
-    return math.ceil((last[-1] - last[-3]) / 2), found.latency
+    return found.mean_interval, found.latency
 
 
 def _asked(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) -> Hardware:

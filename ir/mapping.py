@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 _WIDE = {1: 16384, 2: 8192, 4: 4096, 9: 2048, 18: 1024, 36: 512}
 _BLOCKS: Mapping[str, Mapping[int, int]] = {
@@ -24,8 +25,6 @@ _BLOCK_COST = {"ecp5": 128, "ice40": 64, "gowin": 128, "xc7": 129}
 _SMALL = {"ecp5": ((4, 16, 1),), "gowin": ((4, 16, 1),), "xc7": ((6, 32, 4), (3, 64, 4))}
 """LUT RAM shapes: width, depth, and how much ``lut_ram`` one takes."""
 _SMALL_COST = {"ecp5": 4, "gowin": 4, "xc7": 8}
-_ROM_WIDTH = {"ecp5": 36, "ice40": 16, "gowin": 36, "xc7": 18}
-"""Widest word of a block RAM that is only read."""
 _EMULATION = {"ice40": 16}
 """What a memory that is written costs more in block RAM, for it cannot hold its output."""
 _ROM_BIT = 1 / 16
@@ -58,6 +57,7 @@ NOWHERE = Mapped()
 """No memory."""
 
 
+@cache
 def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) -> Mapped:
     """Return where a memory with one port to read (and one to write, unless ``rom``) goes.
 
@@ -77,13 +77,11 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     if not (rom and synchronous and bits >= ROM_BLOCK_BITS):
         found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits)))
     if synchronous:
-        widest = _ROM_WIDTH[fabric] if rom else 36
         emulated = 0 if rom else _EMULATION.get(fabric, 0)
         for w, d in _BLOCKS[fabric].items():
-            if w <= widest:
-                rows, blocks = -(-depth // d), -(-depth // d) * -(-width // w)
-                cost = blocks * _BLOCK_COST[fabric] + emulated + _selection(width, rows, rom)
-                found.append((cost, Mapped(blocks, selected_bits=width * (rows - 1))))
+            rows, blocks = -(-depth // d), -(-depth // d) * -(-width // w)
+            cost = blocks * _BLOCK_COST[fabric] + emulated + _selection(width, rows, rom)
+            found.append((cost, Mapped(blocks, selected_bits=width * (rows - 1))))
     if not rom:
         for w, d, size in _SMALL.get(fabric, ()):
             rows, columns = -(-depth // d), -(-width // w)

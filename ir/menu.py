@@ -1,169 +1,313 @@
-"""Menu: what every fold of every layer takes, and how fast it is.
+"""Menu: what every fold of every layer takes, and how fast it is, for all words that may arrive.
 
-Prices are those of stations that depend on a layer's own fold alone, read off whole plans in which
-all layers take their next option at once. Width converters, sums of two streams and forks depend on
-neighbours too: they are priced with whole plans only (:func:`price`).
+What a layer is built of follows from its fold and from the words that the layers before it give
+(:mod:`ir.engine`). Words are few: their lanes, order and steps. So the price of a whole plan is a
+sum of entries of one table per layer, whatever folds are chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, fields, replace
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
+from operator import attrgetter
 
 import numpy as np
 
 from ir import cost
+from ir.arrival import Words, arrive, wanted
+from ir.engine import engine
 from ir.features import TOP
 from ir.fold import LARGEST, Fold, Hardware
-from ir.folding import choices, cycles, dimensions
-from ir.layers import LIF, Layer, MaxPool, Synapse
+from ir.folding import choices, cycles, dimensions, divisors
+from ir.layers import Attention, Input, Layer, Readout, Synapse
 from ir.network import Network
 from ir.pace import pace
-from ir.plan import Buffer, Plan, Station
-from ir.planner import assemble
+from ir.plan import Buffer, Link, Plan, Station, Window
+from ir.planner import consumers, departing, entering
 from ir.sizing import smallest
 from ir.tables import ARITY
-from ir.tile import Reorder
 from ir.usage import Usage
 
 RESOURCES = tuple(field.name for field in fields(Usage))
-_ARRIVAL = ("split", "merge", "fork", "buffer", "join", "align", "accumulate")
+NEVER = np.iinfo(np.int64).max
+"""Pace of what does not go together."""
+_amounts = attrgetter(*RESOURCES)
+_Sum = tuple[int, np.ndarray]
+"""Pace of the slowest of some stations, and what they take."""
+_Arrival = tuple[list[_Sum], tuple[Link, ...], int]
 
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """Folds of one layer, or of a layer with weights together with the pooling behind it.
+    """What one layer can be.
 
     Parameters
     ----------
-    folds : tuple of (mapping of layer name to Fold)
-    pace : int64 (folds,)
-        Cycles per sample of the slowest of the layers' stations.
-    price : float64 (folds, resources)
-        What these stations take, in the order of :data:`RESOURCES`.
+    folds : tuple of Fold or None
+        None alone where the layer does not fold; of the input, ``pe`` is the lanes of its words.
+    joint : tuple of str
+        Layers before whose words decide together.
+    single : tuple of str
+        Layers before whose words add each something of its own.
+    words : tuple of Words
+        What may leave.
+    pace : int64 (words of each joint layer..., folds)
+        Cycles per sample of the slowest station; :data:`NEVER` where words and fold do not go
+        together.
+    price : float64 (words of each joint layer..., folds, resources)
+        In the order of :data:`RESOURCES`.
+    leaving : int64 (words of each joint layer..., folds)
+        Which of ``words`` leave.
+    added : tuple of (int64 (words, folds), float64 (words, folds, resources))
+        Pace and price of what each single layer's words need besides.
     """
 
-    folds: tuple[Mapping[str, Fold], ...]
+    folds: tuple[Fold | None, ...]
+    joint: tuple[str, ...]
+    single: tuple[str, ...]
+    words: tuple[Words, ...]
     pace: np.ndarray
     price: np.ndarray
+    leaving: np.ndarray
+    added: tuple[tuple[np.ndarray, np.ndarray], ...]
 
-    def below(self, limit: int) -> Options:
-        """Return the folds that keep up with ``limit`` cycles per sample."""
-        kept = self.pace <= limit
-        folds = tuple(fold for fold, keep in zip(self.folds, kept, strict=True) if keep)
-        return Options(folds, self.pace[kept], self.price[kept])
+    @cached_property
+    def places(self) -> dict[Fold | None, int]:
+        """Place of every fold."""
+        return {fold: k for k, fold in enumerate(self.folds)}
+
+    @cached_property
+    def alone(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pace and price of every fold, int64 (folds,) and float64 (folds, resources), at least."""
+        return self.within(NEVER - 1)
+
+    def fold(self, place: int) -> Fold:
+        """Return a fold of a layer that folds."""
+        found = self.folds[place]
+        assert found is not None
+        return found
+
+    def within(self, limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``alone`` for words that keep up with ``limit``; infinite for none such."""
+        speed, used = _least(self.pace, self.price, limit)
+        for paces, prices in self.added:
+            least, more = _least(paces, prices, limit)
+            speed, used = np.maximum(speed, least), used + more
+        return speed, used
 
 
-def menu(network: Network, hardware: Hardware) -> tuple[dict[str, Options], np.ndarray]:
-    """Return the options of every layer that folds, by name, and what is needed besides.
+def _least(paces: np.ndarray, prices: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least over all words, where these keep up with ``limit``."""
+    axes = tuple(range(paces.ndim - 1))
+    kept = np.where((paces <= limit)[..., None], prices, np.inf)
+    return paces.min(axes), kept.min(axes)
 
-    A pooling behind a table takes its words as they come, whatever its own fold; so it is chosen
-    together with the layer before it, under that layer's name.
+
+@dataclass(frozen=True)
+class Tally:
+    """What a choice of folds comes to.
+
+    Parameters
+    ----------
+    cycles : int
+        Cycles per sample of the slowest station when never stalled.
+    paces : mapping of layer name to int
+        Of its slowest station.
+    parts : mapping of layer name to float64 (resources,)
+    used : float64 (resources,)
+        All parts and the top.
+    """
+
+    cycles: int
+    paces: Mapping[str, int]
+    parts: Mapping[str, np.ndarray]
+    used: np.ndarray
+
+
+class Menu:
+    """Options of all layers of a network, with buffers and windows at their smallest.
 
     Parameters
     ----------
     network : Network
     hardware : Hardware
         Of it only ``widths`` and ``fabric`` are used.
-
-    Returns
-    -------
-    dict of layer name to Options
-    float64 (resources,)
-        The least that the rest takes: the top, forks and sums of two streams.
     """
-    fixed = np.full(len(RESOURCES), np.inf)
-    folds = {
-        layer.name: _folds(layer, network, hardware)
-        for layer in network.layers
-        if dimensions(layer, network) is not None
-    }
-    fed = {layer.name: layer.inputs[0] for layer in network.layers if isinstance(layer, LIF)}
-    single: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in folds}
-    for n in range(max(map(len, folds.values()))):
-        taken = {name: found[n % len(found)] for name, found in folds.items()}
-        costs = {name: (0, np.zeros(len(RESOURCES))) for name in folds}
-        arrived, rest = set(), vector(cost.usage(TOP, cost.costs_of(hardware.fabric)))
-        for station in bare(assemble(network, hardware, taken)).stations:
-            owner = fed.get(station.layer, station.layer)
-            if owner in folds and not _arriving(station):
-                arrived.add(station.layer)
-            if station.layer in arrived:
-                speed, used = costs[owner]
-                more = vector(_predict(station, hardware.fabric))
-                costs[owner] = max(speed, pace(station)), used + more
-            elif station.kind in ("fork", "join", "align"):
-                rest = rest + vector(_predict(station, hardware.fabric))
-        fixed = np.minimum(fixed, rest)
-        for name, cost_of in costs.items():
-            single[name].append(cost_of)
-    pooled = {}
-    for layer in network.layers:
-        if isinstance(layer, MaxPool):
-            source = fed.get(layer.inputs[0], layer.inputs[0])
-            if isinstance(network[source], Synapse):
-                pooled[source] = layer.name
-    found = {}
-    for name, options in folds.items():
-        if name in pooled.values():
+
+    def __init__(self, network: Network, hardware: Hardware) -> None:
+        self.network, self.hardware = network, hardware
+        self.top = vector(cost.usage(TOP, cost.costs_of(hardware.fabric)))
+        self.layers: dict[str, Options] = {}
+        for layer in network.layers:
+            before = {name: self.layers[name].words for name in layer.inputs}
+            self.layers[layer.name] = _options(layer, network, hardware, before)
+
+    @cached_property
+    def folding(self) -> dict[str, Options]:
+        """Options of the layers that fold."""
+        return {
+            name: options
+            for name, options in self.layers.items()
+            if dimensions(self.network[name], self.network) is not None
+        }
+
+    @cached_property
+    def limits(self) -> list[int]:
+        """All cycles per sample that a choice can have, ascending."""
+        paces = [each for o in self.layers.values() for each in (o.pace, *(a for a, _ in o.added))]
+        least = max(int(options.alone[0].min()) for options in self.layers.values())
+        found = np.unique(np.concatenate([each.ravel() for each in paces]))
+        return [int(limit) for limit in found if least <= limit < NEVER]
+
+    def tally(self, folds: Mapping[str, Fold]) -> Tally:
+        """Return what a fold for every layer that folds comes to."""
+        leaving: dict[str, int] = {}
+        paces: dict[str, int] = {}
+        parts: dict[str, np.ndarray] = {}
+        first = consumers(self.network.input, self.network)[0][0]
+        lanes = wanted(first, folds.get(first.name), self.network) or 1
+        for name, options in self.layers.items():
+            entering = not (options.joint or options.single)
+            fold = Fold(lanes, 1) if entering else folds.get(name)
+            k = options.places[fold]
+            at = (*(leaving[each] for each in options.joint), k)
+            speed, used = int(options.pace[at]), options.price[at]
+            for each, (more_paces, more) in zip(options.single, options.added, strict=True):
+                speed = max(speed, int(more_paces[leaving[each], k]))
+                used = used + more[leaving[each], k]
+            leaving[name] = int(options.leaving[at])
+            paces[name], parts[name] = speed, used
+        total = sum(parts.values(), self.top)
+        return Tally(max(paces.values()), paces, parts, total)
+
+
+def _options(
+    layer: Layer, network: Network, hardware: Hardware, before: Mapping[str, tuple[Words, ...]]
+) -> Options:
+    """Return the options of a layer for the words that may leave those before it."""
+    folds = _folds(layer, network, hardware)
+    # Attention converts each of its inputs alone; what others are built of, all inputs decide.
+    single = layer.inputs if isinstance(layer, Attention) else ()
+    joint = () if single else layer.inputs
+
+    @cache
+    def arrival(words: tuple[Words, ...], fold: Fold | None) -> _Arrival:
+        stations, links, apart = arrive(network, layer, fold, words)
+        heads = [f"{layer.name}.i{k}." for k in range(len(words))] if single else [""]
+        parts = [[s for s in stations if s.name.startswith(head)] for head in heads]
+        return [_sum(part, hardware.fabric) for part in parts], links, apart
+
+    @cache
+    def built(links: tuple[Link, ...], apart: int, fold: Fold | None) -> tuple[_Sum, Words]:
+        if isinstance(layer, Input):
+            assert fold is not None
+            fork, leaves = departing(layer, entering(layer, fold.pe, network), network)
+            return _sum(fork, hardware.fabric), leaves[0]
+        stations, words = engine(network, hardware, layer, fold, links, apart)
+        fork, leaves = departing(layer, words, network)
+        return _sum([*stations, *fork], hardware.fabric), leaves[0]
+
+    shape = (*(len(before[name]) for name in joint), len(folds))
+    paces, prices = np.full(shape, NEVER), np.zeros((*shape, len(RESOURCES)))
+    leaving = np.zeros(shape, np.int64)
+    kinds: dict[Words, int] = {}
+    nothing: _Arrival = [], (), 0
+    for at in np.ndindex(*shape):
+        fold = folds[at[-1]]
+        words = tuple(before[name][k] for name, k in zip(joint, at[:-1], strict=True))
+        if _unwanted(layer, fold, words, network):
             continue
-        pool = pooled.get(name)
-        rows: list[tuple[Mapping[str, Fold], int, np.ndarray]] = []
-        for n, fold in enumerate(options):
-            speed, used = single[name][n]
-            if pool is None:
-                rows.append(({name: fold}, speed, used))
-                continue
-            for k in [n] if fold.kind == "table" else range(len(folds[pool])):
-                behind, more = single[pool][k]
-                both = {name: fold, pool: folds[pool][k % len(folds[pool])]}
-                rows.append((both, max(speed, behind), used + more))
-        found[name] = Options(
-            tuple(row[0] for row in rows),
-            np.array([row[1] for row in rows], np.int64),
-            np.array([row[2] for row in rows]),
-        )
-    return found, fixed
+        words = words or tuple(before[name][0] for name in single)
+        sums, links, apart = arrival(words, _arriving(layer, fold)) if words else nothing
+        (speed, used), leaves = built(links, apart, fold)
+        for slow, more in [] if single else sums:
+            speed, used = max(speed, slow), used + more
+        paces[at], prices[at] = speed, used
+        leaving[at] = kinds.setdefault(leaves, len(kinds))
+    added = []
+    for n, name in enumerate(single):
+        speeds = np.zeros((len(before[name]), len(folds)), np.int64)
+        extra = np.zeros((*speeds.shape, len(RESOURCES)))
+        for k, f in np.ndindex(*speeds.shape):
+            words = tuple(before[each][k if i == n else 0] for i, each in enumerate(single))
+            speeds[k, f], extra[k, f] = arrival(words, folds[f])[0][n]
+        added.append((speeds, extra))
+    return Options(tuple(folds), joint, single, tuple(kinds), paces, prices, leaving, tuple(added))
+
+
+def _arriving(layer: Layer, fold: Fold | None) -> Fold | None:
+    """Return the fold without what the arrival does not depend on, so that few are priced."""
+    if fold is None or not isinstance(layer, (Synapse, Readout)):
+        return fold
+    return replace(fold, loaders=1) if fold.kind == "table" else replace(fold, pe=1)
+
+
+def _unwanted(
+    layer: Layer, fold: Fold | None, words: Sequence[Words], network: Network
+) -> bool:
+    """Return whether the input gives other words than this layer, its first taker, wants."""
+    source = network.input
+    if source.name not in layer.inputs or consumers(source, network)[0][0] is not layer:
+        return False
+    lanes = words[layer.inputs.index(source.name)].link.lanes
+    return lanes != (wanted(layer, fold, network) or 1)
+
+
+def _sum(stations: Sequence[Station], fabric: str) -> _Sum:
+    """Return pace and price of stations."""
+    slowest, total = 0, np.zeros(len(RESOURCES))
+    for station in stations:
+        least = _bare(station)
+        slowest, total = max(slowest, pace(least)), total + vector(cost.predict(least, fabric))
+    return slowest, total
+
+
 
 
 def bare(plan: Plan) -> Plan:
     """Return the plan without buffers, and with windows that barely work."""
-    return plan.resize(
-        {s.name: 0 if isinstance(s, Buffer) else smallest(s) + 1 for s in plan.sized()}
-    )
+    return replace(plan, stations=tuple(map(_bare, plan.stations)))
+
+
+def _bare(station: Station) -> Station:
+    if isinstance(station, Buffer):
+        return replace(station, depth=0)
+    if isinstance(station, Window):
+        return replace(station, capacity=smallest(station) + 1)
+    return station
 
 
 def price(plan: Plan, fabric: str) -> np.ndarray:
     """Return what a plan takes, float64 (resources,)."""
     found = vector(cost.usage(TOP, cost.costs_of(fabric)))
     for station in plan.stations:
-        found = found + vector(_predict(station, fabric))
+        found = found + vector(cost.predict(station, fabric))
     return found
 
 
 def vector(usage: Usage) -> np.ndarray:
     """Return resources in the order of :data:`RESOURCES`, float64 (resources,)."""
-    return np.array(astuple(usage), float)
+    return np.array(_amounts(usage), float)
 
 
-def _arriving(station: Station) -> bool:
-    """Return whether a station depends on what arrives; those behind another kind do not."""
-    if isinstance(station, Reorder):
-        return not station.tiled
-    return station.kind in _ARRIVAL
-
-
-@lru_cache(maxsize=1 << 16)
-def _predict(station: Station, fabric: str) -> Usage:
-    return cost.predict(station, fabric)
-
-
-def _folds(layer: Layer, network: Network, hardware: Hardware) -> list[Fold]:
-    """Return the folds of a layer, streams first: as many at least as a pooling behind it has."""
-    found = list(choices(layer, network))
-    if isinstance(layer, Synapse) and hardware.fabric in ARITY:
-        for fold in tuple(found):
+def _folds(layer: Layer, network: Network, hardware: Hardware) -> list[Fold | None]:
+    """Return the folds of a layer, streams before tables; None alone where it does not fold."""
+    if isinstance(layer, Input):
+        first = consumers(layer, network)[0][0]
+        lanes = {wanted(first, fold, network) or 1 for fold in _folds(first, network, hardware)}
+        return [Fold(each, 1) for each in sorted(lanes)]
+    if dimensions(layer, network) is None:
+        return [None]
+    if not isinstance(layer, Synapse):
+        return list(choices(layer, network))
+    given = network.edges[layer.inputs[0]].steps
+    steps = divisors(given) if given > 1 else [0]
+    found: list[Fold | None] = [
+        replace(fold, steps=each) for each in steps for fold in choices(layer, network)
+    ]
+    if hardware.fabric in ARITY:
+        for fold in choices(layer, network):
             found += _loaded(layer, fold, network)
     return found
 
@@ -178,4 +322,3 @@ def _loaded(layer: Synapse, fold: Fold, network: Network) -> Iterator[Fold]:
         if more.loaders > most or cycles(layer, more, network) >= cycles(layer, found, network):
             return
         found = more
-

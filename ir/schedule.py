@@ -47,11 +47,17 @@ class Schedule:
         return int(last[-1] - last[-2])
 
     @property
-    def steady(self) -> bool:
-        """Whether the last two intervals are equal, so that further samples may be extrapolated.
+    def mean_interval(self) -> int:
+        """Mean of the last two intervals, rounded up; of three samples or more.
 
         Where samples go through two banks they can come early and late in turn.
         """
+        last = self.moves[self.plan.sink.name][:, -1]
+        return -(int(last[-3] - last[-1]) // 2)
+
+    @property
+    def steady(self) -> bool:
+        """Whether the last two intervals are equal, so that further samples may be extrapolated."""
         last = self.moves[self.plan.sink.name][:, -1]
         return len(last) < 3 or bool(last[-1] - last[-2] == last[-2] - last[-3])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ir.plan import Plan
 from ir.planner import build
 from ir.schedule import SAMPLES, schedule
 from sim.cosimulate import cosimulate
+from sim.page import table
 
 
 def rows(plan: Plan, interval: int) -> list[dict[str, Any]]:
@@ -110,6 +112,31 @@ def busy(
         "cycles_as_predicted": result.cycles_as_predicted,
         "mismatches": result.mismatches,
     }
+
+
+def page(found: Mapping[str, Mapping[str, Any]], command: str) -> str:
+    """Return the Markdown page of several networks, by name."""
+    parts = ["# Lanes that work", f"`{command}`"]
+    rows = [
+        (
+            name,
+            result["lanes"],
+            result["interval"],
+            str(result.get("measured_interval", "")),
+            result["slowest"],
+            f"{result['slowest_busy']:.1%}",
+            f"{result['busy']:.1%}",
+        )
+        for name, result in found.items()
+    ]
+    parts.append(table("<Network >Lanes >Interval >Measured <Slowest_layer >Busy >All_busy", rows))
+    for name, result in found.items():
+        layers = [
+            (str(row["layer"]), row["pe"], row["simd"], row["lanes"], f"{row['busy']:.1%}")
+            for row in result["layers"]
+        ]
+        parts += [f"## {name}", table("<Layer >pe >simd >Lanes >Busy", layers)]
+    return "\n\n".join(parts) + "\n"
 
 
 def samples(network: Network, count: int = SAMPLES, seed: int = 0) -> np.ndarray:

@@ -32,7 +32,7 @@ from sim.resources import Progress, count
 from sim.testbench import TOP as TOP_NAME
 from sim.yosys import version
 
-NETWORKS = 8
+NETWORKS = 6
 EXPECTED, BELIEF = 1.0, 0.03
 """LUTs per bit before any were counted, and how many samples that weighs."""
 _COSTS = ("characterisation", "cost", "features", "usage")  # modules that change no Verilog

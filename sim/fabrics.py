@@ -2,6 +2,10 @@
 
 A fabric's units are its own: a LUT has four inputs on ECP5, iCE40 and Gowin, six on 7-series; the
 sentence :attr:`Fabric.accounting` says what is counted and goes into every result.
+
+Everything is mapped for a clock: that of the board where there is one, and of the fabric's boards
+where there is none. Without a clock ABC makes every engine as fast as it can be, at up to twice the
+LUTs, and counts of one design differ by what nobody asked for.
 """
 
 from __future__ import annotations
@@ -23,21 +27,34 @@ class Fabric:
     ----------
     name : str
         ``ecp5``, ``ice40``, ``gowin`` or ``xc7``.
-    synth : str
-        Yosys command that maps and flattens a design, without its top.
+    command : str
+        Of Yosys; maps and flattens a design as fast as can be, without its top.
+    clock_hz : float
+        What is mapped for [Hz], half of the period left for wires.
     cells : mapping of field of Usage to (cell type to weight)
         A type may be a pattern.
     free : tuple of str
         Patterns of cells that lie beside counted ones and cost nothing.
-    accounting : str
+    counts : str
         ``cells`` and ``free`` in words.
     """
 
     name: str
-    synth: str
+    command: str
+    clock_hz: float
     cells: Mapping[str, Mapping[str, int]]
     free: tuple[str, ...]
-    accounting: str
+    counts: str
+
+    @property
+    def synth(self) -> str:
+        """Yosys commands that map for the clock and flatten, without the top."""
+        return f"scratchpad -set abc9.D {round(0.5e12 / self.clock_hz)}; {self.command}"
+
+    @property
+    def accounting(self) -> str:
+        """What is counted, and for which clock it is mapped, in words."""
+        return f"{self.counts}; mapped for {self.clock_hz / 1e6:g} MHz"
 
     def usage(self, cells: Mapping[str, int]) -> Usage:
         """Return the resources of mapped cells, counted by type.
@@ -90,6 +107,7 @@ FABRICS = {
         Fabric(
             "ecp5",
             "synth_ecp5",
+            25e6,
             {
                 "lut": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
                 "ff": {"TRELLIS_FF": 1},
@@ -106,6 +124,7 @@ FABRICS = {
         Fabric(
             "ice40",
             "synth_ice40 -device hx",
+            12e6,
             {
                 "lut": {"SB_LUT4": 1},
                 "ff": {"SB_DFF*": 1},
@@ -123,6 +142,7 @@ FABRICS = {
         Fabric(
             "gowin",
             "synth_gowin -family gw1n -noiopads",
+            27e6,
             {
                 "lut": {"LUT[1-4]": 1, "ALU": 1, "INV": 1, "RAM16S*": 8},
                 "ff": {"DFF*": 1},
@@ -140,6 +160,7 @@ FABRICS = {
         Fabric(
             "xc7",
             "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+            100e6,
             {
                 "lut": {"LUT[1-6]": 1, "LUT6_2": 1, "INV": 1, **_XC7_RAM},
                 "ff": {"FD[CPRS]E*": 1},
@@ -172,19 +193,25 @@ def fabric(name: str) -> Fabric:
 
 
 def of_board(board: Board) -> Fabric:
-    """Return the fabric of a board, with the options of its very part."""
-    found = fabric(board.fabric)
+    """Return the fabric of a board, with the options of its very part and for its clock."""
+    found = at_clock(fabric(board.fabric), board.clock_hz)
     if found.name == "ice40" and "UP" in board.part.upper():
-        return replace(found, synth="synth_ice40 -device u -dsp")
+        return replace(found, command="synth_ice40 -device u -dsp")
     if found.name == "gowin" and board.part.upper().startswith("GW2A"):
-        return replace(found, synth="synth_gowin -family gw2a -noiopads")
+        return replace(found, command="synth_gowin -family gw2a -noiopads")
     return found
 
 
 def at_clock(found: Fabric, clock_hz: float) -> Fabric:
-    """Return a fabric that is mapped for a clock, with half of its period left for wires.
+    """Return a fabric that is mapped for another clock [Hz].
 
-    Without a clock ABC makes every engine as fast as it can be, at up to twice the LUTs.
+    Raises
+    ------
+    SpikewrightError
+        If the clock is not above 0 and up to 1 GHz.
     """
-    picoseconds = round(0.5e12 / clock_hz)
-    return replace(found, synth=f"scratchpad -set abc9.D {picoseconds}; {found.synth}")
+    if not 0 < clock_hz <= 1e9:
+        raise SpikewrightError(
+            f"Clock is {clock_hz / 1e6:g} MHz; allowed is above 0, up to 1000 MHz."
+        )
+    return replace(found, clock_hz=clock_hz)

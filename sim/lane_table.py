@@ -1,9 +1,10 @@
 """LUTs per lane of every kind of synapse, weight format and fabric: rows, and a page of them.
 
-Cores are measured alone (`sim.lanes`): 8 outputs of 64 inputs, 512 lanes, weights at run time,
-memories and accumulators apart. Outputs of a gated, integer or shift core share nothing but
-activations, so one of the eight is mapped, but where the core is placed on ECP5. Whole engines have
-accumulators, control and weights in block RAM.
+Cores are measured alone (`sim.lanes`): 64 inputs, weights at run time, memories and accumulators
+apart. A table core has 8 outputs, 512 lanes, in one bank or two. Outputs of a gated, integer or
+shift core share nothing but activations, so one of eight is mapped and stands for 512 lanes; with
+binary activations it is placed too. Whole engines have accumulators, control and weights in block
+RAM.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ from sim.yosys import version
 
 OUTPUTS, SIMD = 8, 64
 FORMATS = ("u2", "u3", "u4", "u8", "pot2", "pot3", "pot4")
+TABLES = ("table", "table, 2 banks")
 TABLE_FORMATS = ("u2", "u4", "pot3")
 ENGINE_FABRIC = "ecp5"
 _STEPS, _CHANNELS, _PE, _ENGINE_SIMD = 4, 32, 4, 8
 
 _LEGEND = (
-    "`loader`: what a second bank and the loader take more, per lane; `load`: the cycles in which "
-    "one bank is written. LUTs have four inputs on ecp5, ice40 and gowin and six on xc7, and count "
-    "as placed where `Fmax` stands."
+    "`loader`: what loads the tables, per lane; `load`: the cycles in which one bank is written. "
+    "LUTs have four inputs on ecp5, ice40 and gowin and six on xc7, are mapped for the clock of "
+    "the boards, and count as placed on ecp5 where `Fmax` stands: the median of the seeds, on an "
+    "LFE5U-85F of speed grade 6 or an iCE40HX8K."
 )
 
 Job = tuple[dict[str, Any], Callable[[], Mapping[str, Any]]]
@@ -65,7 +68,8 @@ def rows(
     build_dir : Path
         Cache; what was measured before is not measured again.
     place_seeds : sequence of int
-        Seeds to place ECP5 and iCE40 cores with; ``fmax_mhz`` is the median, None where not placed.
+        Seeds to place ECP5 and iCE40 cores of binary activations with; ``fmax_mhz`` is the median,
+        None where not placed.
     jobs : int
         Measurements side by side.
     progress : callable, optional
@@ -105,9 +109,12 @@ def _jobs(name: str, build_dir: Path, place_seeds: Sequence[int]) -> Iterator[Jo
             row = _row(name, _kind(scheme, activation), activation, scheme)
             yield row, _measured(name, scheme, activation, seeds, folder)
     if name in ARITY:
-        for form in TABLE_FORMATS:
-            scheme = Scheme.parse(form)
-            yield _row(name, "table", IntType(0, 1), scheme), _table(name, scheme, seeds, folder)
+        for banks, kind in enumerate(TABLES, 1):
+            for form in TABLE_FORMATS:
+                scheme = Scheme.parse(form)
+                row = _row(name, kind, IntType(0, 1), scheme)
+                placed = () if scheme.power_of_two else seeds  # such tables are those of u4
+                yield row, _table(name, scheme, banks, placed, folder)
     if name == ENGINE_FABRIC:
         for high in (1, 3):
             for form in FORMATS:
@@ -138,34 +145,30 @@ def _kind(scheme: Scheme, activation: IntType) -> str:
 def _measured(
     name: str, scheme: Scheme, activation: IntType, seeds: Sequence[int], folder: Path
 ) -> Callable[[], Mapping[str, Any]]:
-    """Measure a core, which is made only then."""
-    outputs = OUTPUTS if seeds and name == "ecp5" else 1  # eight would fill the iCE40
+    """Measure one output of a core, which is made only then."""
+    placed = seeds if activation.binary else ()
 
     def run() -> Mapping[str, Any]:
-        core = Lanes(scheme, activation, outputs, SIMD)
-        return measure(name, core, outputs * SIMD, place_seeds=seeds, build_dir=folder)
+        core = Lanes(scheme, activation, 1, SIMD)
+        return measure(name, core, SIMD, place_seeds=placed, build_dir=folder)
 
     return run
 
 
 def _table(
-    name: str, scheme: Scheme, seeds: Sequence[int], folder: Path
+    name: str, scheme: Scheme, banks: int, seeds: Sequence[int], folder: Path
 ) -> Callable[[], Mapping[str, Any]]:
-    """Measure a core of one bank; what two banks and their loader take more is the loader's."""
-
     def run() -> Mapping[str, Any]:
-        common: dict[str, Any] = {"place_seeds": seeds, "build_dir": folder}
-        single = measure_table(name, scheme, OUTPUTS, SIMD, loaders=OUTPUTS, **common)
-        double = measure_table(name, scheme, OUTPUTS, SIMD, loaders=OUTPUTS, banks=2, **common)
-        core = single["luts_per_lane"]
-        whole = double["luts_per_lane"] + double["loader_luts_per_lane"]
-        speeds = [row["fmax_mhz"] for row in (single, double) if row["fmax_mhz"] is not None]
-        return {
-            "luts_per_lane": core,
-            "loader_luts_per_lane": round(whole - core, 2),
-            "load_cycles": double["load_cycles"],
-            "fmax_mhz": min(speeds, default=None),
-        }
+        return measure_table(
+            name,
+            scheme,
+            OUTPUTS,
+            SIMD,
+            loaders=OUTPUTS,
+            banks=banks,
+            place_seeds=seeds,
+            build_dir=folder,
+        )
 
     return run
 

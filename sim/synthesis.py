@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from boards.board import Board
 from ir.errors import SpikewrightError
 from ir.manifest import verify
-from sim.fabrics import fabric, of_board
+from sim.fabrics import at_clock, fabric, of_board
 from sim.place import place, summary
 from sim.resources import count
 
@@ -23,6 +23,7 @@ def synthesize(
     build_dir: Path,
     *,
     fabrics: Sequence[str] = (),
+    clock_hz: float | None = None,
     seeds: int = 0,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -37,6 +38,9 @@ def synthesize(
         Its fabric is counted, and placed on, with the options of its part.
     fabrics : sequence of str
         Further fabrics to count.
+    clock_hz : float, optional
+        What is mapped and placed for [Hz]; without it the clock of the board, and on further
+        fabrics that of their boards.
     build_dir : Path
         Cache of counts, netlists and placements.
     seeds : int
@@ -49,12 +53,16 @@ def synthesize(
     Raises
     ------
     SpikewrightError
-        If a fabric is unknown, the input is incomplete or a tool fails; the sentence names its log.
+        If a fabric is unknown, the clock not allowed, the input incomplete or a tool fails; the
+        sentence names its log.
     """
     if not 0 <= seeds <= 64:
         raise SpikewrightError(f"Seeds are {seeds}; allowed are 0..64.")
     verify(verilog_dir)
     chosen = {name: fabric(name) for name in fabrics} | {board.fabric: of_board(board)}
+    if clock_hz is not None:
+        chosen = {name: at_clock(each, clock_hz) for name, each in chosen.items()}
+        board = replace(board, clock_hz=round(clock_hz))
     resources = {}
     for name, mapped in chosen.items():
         counted = count(

@@ -63,6 +63,7 @@ def busy(
     measure: Annotated[
         bool, typer.Option("--measure", help="Co-simulate on Verilator as well.")
     ] = False,
+    page: Out = None,
     json: AsJson = False,
 ) -> None:
     """Say which share of the lanes works, per layer and over the network."""
@@ -73,6 +74,14 @@ def busy(
 
     with working("busy"):
         found = measure_busy(exports or [], shape or [], lanes, measure, steps)
+    if page is not None:
+        from ir.strict import write_text
+        from sim.busy import page as text
+
+        flags = [*map(str, exports or []), *(f"--shape {each}" for each in shape or [])]
+        flags += [f"--lanes {lanes}"] * (lanes is not None)
+        flags += [f"--steps {steps}"] * (steps is not None) + ["--measure"] * measure
+        write_text(page, text(found, " ".join(["spikewright bench busy", *flags])))
     if json:
         show({"networks": found}, True)
         return
@@ -116,7 +125,7 @@ def skip(
 @app.command(epilog="Example: spikewright bench lanes --fabric ecp5,xc7 --json")
 def lanes(
     fabric: Fabrics = None,
-    place: Annotated[bool, typer.Option("--place", help="Place ECP5 and iCE40 cores too.")] = False,
+    place: Annotated[bool, typer.Option("--place", help="Place ECP5 and iCE40 cores.")] = False,
     seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
     jobs: Annotated[int, typer.Option(help="Measurements side by side.", min=1, max=64)] = 2,
     out: Annotated[Path, typer.Option(help="Markdown page.")] = Path("benchmarks/lanes.md"),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from boards.board import FILL
 from ir.errors import SpikewrightError
 from spikewright import bench, evaluate, search, stages
 
@@ -35,6 +36,7 @@ Fabrics = Annotated[
     list[str] | None,
     typer.Option("--fabric", help="ecp5,ice40,gowin,xc7; repeatable."),
 ]
+Clock = Annotated[float | None, typer.Option(help="Clock [MHz]; the board's without.")]
 Lanes = Annotated[int | None, typer.Option(help="Budget of lanes; beats the export's.")]
 Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
 
@@ -94,8 +96,8 @@ def fold(
     board: Annotated[str, typer.Option(help="Board by name or YAML path.")] = "ulx3s-85f",
     aim: Annotated[str, typer.Option(help="throughput, area or latency.")] = "throughput",
     fps: Annotated[float | None, typer.Option(help="Frames per second, for area.")] = None,
-    clock: Annotated[float | None, typer.Option(help="Clock [MHz]; the board's without.")] = None,
-    fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = 0.85,
+    clock: Clock = None,
+    fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = FILL,
     out: Annotated[
         Path | None, typer.Option("--out", help="Export directory to write, with these folds.")
     ] = None,
@@ -187,6 +189,7 @@ def synthesize(
     fabric: Fabrics = None,
     place: Annotated[bool, typer.Option("--place", help="Place and route for Fmax too.")] = False,
     seeds: Annotated[int, typer.Option(help="Seeds to place with.", min=1, max=100)] = 3,
+    clock: Clock = None,
     lanes: Lanes = None,
     widths: Widths = None,
     json: AsJson = False,
@@ -204,6 +207,7 @@ def synthesize(
             out,
             board=chosen,
             fabrics=fabrics,
+            clock_hz=clock and clock * 1e6,
             place=place,
             seeds=seeds,
             tell=tell,
@@ -301,7 +305,14 @@ def demo(
             tell=tell,
         )["cosim"]
         lap("simulate")
-        stages.synthesize(run / "verilog", run / "synthesis", board=board, tell=tell)
+        asked = settings.synthesis.clock_mhz
+        stages.synthesize(
+            run / "verilog",
+            run / "synthesis",
+            board=board,
+            clock_hz=asked and asked * 1e6,
+            tell=tell,
+        )
         lap("synthesize")
     write_text(run / "seconds.json", dump_json(seconds))
     with working("report"):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boards.board import FILL
 from ir.errors import SpikewrightError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def fold(
     aim: str = "throughput",
     fps: float | None = None,
     clock_hz: float | None = None,
-    fill: float = 0.85,
+    fill: float = FILL,
 ) -> dict[str, Any]:
     """Choose every fold for a board's budget and an aim; write the export with them to ``out``."""
     from dataclasses import asdict
@@ -258,6 +259,7 @@ def synthesize(
     *,
     board: Board,
     fabrics: Sequence[str] = (),
+    clock_hz: float | None = None,
     place: bool = False,
     seeds: int = 3,
     tell: Tell | None = None,
@@ -271,6 +273,7 @@ def synthesize(
         board,
         cache() / "netlists",
         fabrics=fabrics,
+        clock_hz=clock_hz,
         seeds=seeds if place else 0,
         progress=tell,
     )

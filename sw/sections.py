@@ -294,6 +294,7 @@ class Simulation(Section):
 
 
 class Synthesis(Section):
-    """Board that is synthesized for."""
+    """Board that is synthesized for, at ``clock_mhz``; the board's own clock without."""
 
     board: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    clock_mhz: Annotated[float, Field(gt=0, le=1000)] | None = None

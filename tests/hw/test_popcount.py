@@ -3,11 +3,11 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from hw.popcount import MANY, STYLES, matches
+from hw.popcount import STYLES, matches
 
 
-@pytest.mark.parametrize("style", ["", *STYLES])
-@pytest.mark.parametrize("lanes", [1, 2, 3, 6, 7, 20, MANY])
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("lanes", [1, 2, 3, 6, 7, 20, 32])
 def test_every_style_counts(lanes: int, style: str) -> None:
     m = Module()
     a, b, o = Signal(lanes), Signal(lanes), Signal(8)

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from ir.knapsack import improve, rank, relax, total
+from ir.knapsack import ascend, fewest
 
 
 def items(seed):
@@ -20,43 +20,51 @@ def items(seed):
     return shares, counts
 
 
-def optimum(shares):
-    every = product(*(range(len(share)) for share in shares))
-    return min((total(shares, picks) for picks in every), key=rank)
+def total(shares, picks):
+    return sum(share[k] for share, k in zip(shares, picks, strict=True))
+
+
+def every(shares):
+    return [total(shares, picks) for picks in product(*(range(len(share)) for share in shares))]
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_no_choice_is_below_the_bound_and_proposals_are_near_it(seed):
-    shares, counts = items(seed)
-    bound, proposed = relax(shares, counts, 12, 2)
-    best = optimum(shares)
-    if (best[1:] <= 1).all():
-        assert bound <= best[0] + 1e-9
-        assert bound >= 0.8 * best[0]
-    used = [rank(total(shares, picks)) for picks in proposed]
-    assert used == sorted(used)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_with_one_constraint_in_whole_units_the_bound_is_the_optimum(seed):
-    shares, counts = items(seed)
-    for share in shares:
-        share[:, 1] = 0
-    bound, proposed = relax(shares, counts, 12, 2)
-    best = optimum(shares)
-    if best[2] <= 1:
-        assert bound == pytest.approx(best[0])
-        assert total(shares, proposed[0])[0] == pytest.approx(best[0])
-    else:
-        assert bound == np.inf
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_exchanges_find_most_optima_and_never_lose(seed):
+def test_no_choice_is_below_the_bound(seed):
     shares, _ = items(seed)
-    begin = (0,) * len(shares)
-    found = rank(total(shares, improve(shares, begin)))
-    assert found <= rank(total(shares, begin))
-    best = rank(optimum(shares))
-    assert found[0] <= best[0] + 0.2
-    assert found[1] <= 1.3 * best[1] or found[0] > best[0]
+
+    def minimise(weights):
+        picks = tuple(int((share @ weights).argmin()) for share in shares)
+        return picks, total(shares, picks)
+
+    bound, weights, met = ascend(minimise, 3)
+    fitting = [used for used in every(shares) if (used[1:] <= 1).all()]
+    if fitting:
+        best = min(used[0] for used in fitting)
+        assert 0.8 * best <= bound <= best + 1e-9
+    assert weights[0] == 1
+    assert (weights >= 0).all()
+    least = min(float(used @ weights) for used in every(shares))
+    assert bound == pytest.approx(max(0, least - weights[1:].sum()))
+    assert all((used == total(shares, picks)).all() for picks, used in met.items())
+
+
+def test_what_is_ample_has_no_price():
+    options = np.array([[0.5, 0.1], [0.6, 0.05]])
+
+    def minimise(weights):
+        k = int((options @ weights).argmin())
+        return k, options[k]
+
+    bound, weights, met = ascend(minimise, 2)
+    assert bound == 0.5
+    assert weights.tolist() == [1, 0]
+    assert list(met) == [0]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_counted_in_whole_units_the_least_is_that_of_trying_everything(seed):
+    shares, counts = items(seed)
+    costs = [share[:, 0] for share in shares]
+    best = min((used[0] for used in every(shares) if used[2] <= 1 + 1e-9), default=np.inf)
+    assert fewest(costs, counts, 12) == pytest.approx(best)
+    assert fewest(costs, counts, -1) == np.inf

@@ -25,6 +25,9 @@ from ir.mapping import Mapped, place
         ("ice40", 23, 4, False, False, Mapped(logic_bits=92)),
         ("xc7", 2048, 112, False, True, Mapped(block_ram=13)),
         ("xc7", 50_000, 60, False, True, Mapped(block_ram=175, selected_bits=24 * 60)),
+        ("xc7", 18, 768, True, True, Mapped(block_ram=22)),
+        ("xc7", 54, 96, True, True, Mapped(block_ram=3)),
+        ("xc7", 1024, 36, True, True, Mapped(block_ram=2)),
         ("xc7", 0, 4, False, False, Mapped()),
     ],
 )

@@ -2,52 +2,64 @@ import numpy as np
 import pytest
 
 from ir.fold import Hardware
-from ir.menu import bare, menu, price
+from ir.menu import NEVER, Menu, bare, price
 from ir.pace import pace
 from ir.planner import assemble
-from tests.networks import digits_network, random_network
+from tests.networks import digits_network, meeting_network, random_network
 
 RNG = np.random.default_rng(0)
 
 
-def chosen(options):
-    folds, least, slowest = {}, 0, 0
-    for each in options.values():
-        k = int(RNG.integers(len(each.folds)))
-        folds |= each.folds[k]
-        least = least + each.price[k]
-        slowest = max(slowest, each.pace[k])
-    return folds, least, slowest
+NETWORKS = [
+    *map(random_network, range(8)),
+    meeting_network(4),
+    digits_network(width=8, steps=2),
+]
 
 
 @pytest.mark.parametrize("fabric", ["ecp5", "xc7", "ice40"])
-@pytest.mark.parametrize("seed", range(6))
-def test_layers_alone_take_nearly_what_the_plan_takes(fabric, seed):
-    network = random_network(seed, attention=False, residual=True, size=5, width=6)
-    options, fixed = menu(network, Hardware(1, network.steps, fabric=fabric))
-    for _ in range(6):
-        folds, least, slowest = chosen(options)
-        plan = bare(assemble(network, Hardware(1, network.steps, fabric=fabric), folds))
-        used = price(plan, fabric)
-        # LUTs, block RAM and DSPs: neighbours only add to them.
-        assert (fixed + least)[0] <= used[0] + 0.02 * used[0]
-        assert (fixed + least)[3] <= used[3]
-        assert (fixed + least)[5] <= used[5]
-        assert slowest <= max(map(pace, plan.stations))
+@pytest.mark.parametrize("network", NETWORKS)
+def test_any_choice_takes_what_its_plan_takes_and_is_as_fast(network, fabric):
+    hardware = Hardware(1, network.steps, fabric=fabric)
+    menu = Menu(network, hardware)
+    for _ in range(12):
+        folds = {
+            name: options.fold(int(RNG.integers(len(options.folds))))
+            for name, options in menu.folding.items()
+        }
+        plan = bare(assemble(network, hardware, folds))
+        found = menu.tally(folds)
+        assert (found.used == price(plan, fabric)).all()
+        assert found.cycles == max(map(pace, plan.stations))
+        assert found.cycles == max(found.paces.values())
+        for name, options in menu.folding.items():
+            k = options.places[folds[name]]
+            speed, used = options.alone
+            assert speed[k] <= found.paces[name]
+            assert (used[k] <= found.parts[name]).all()
 
 
-def test_every_layer_that_folds_is_chosen_once_with_tables_where_there_is_lut_ram():
+def test_tables_where_there_is_lut_ram():
     network = digits_network(width=8, steps=2)
     for fabric, kinds in (("ecp5", {"stream", "table"}), ("ice40", {"stream"})):
-        options, _ = menu(network, Hardware(1, 2, fabric=fabric))
-        names = [name for each in options.values() for name in each.folds[0]]
-        assert len(names) == len(set(names))
-        found = {fold.kind for each in options.values() for own in each.folds for fold in own.values()}
+        menu = Menu(network, Hardware(1, 2, fabric=fabric))
+        found = {fold.kind for options in menu.folding.values() for fold in options.folds}
         assert found == kinds
+        steps = {fold.steps for fold in menu.folding["block.0.fc1.conv"].folds}
+        assert steps == {1, 2} | ({0} if "table" in kinds else set())
 
 
-def test_options_below_a_limit():
-    options, _ = menu(digits_network(width=8, steps=2), Hardware(1, 2, fabric="ecp5"))
-    (first, *_) = options.values()
-    kept = first.below(int(np.median(first.pace)))
-    assert 0 < len(kept.folds) == len(kept.pace) == len(kept.price) < len(first.folds)
+def test_limits_are_what_choices_can_have():
+    network = random_network(0)
+    menu = Menu(network, Hardware(1, network.steps, fabric="ecp5"))
+    assert menu.limits == sorted(set(menu.limits))
+    assert menu.limits[-1] < NEVER
+    for limit in menu.limits[:: max(1, len(menu.limits) // 5)]:
+        for options in menu.layers.values():
+            paces, prices = options.within(limit)
+            assert (paces <= limit).any()
+            assert np.isfinite(prices[paces <= limit]).all()
+    for options in menu.folding.values():
+        slow = options.alone[0].max()
+        paces, prices = options.within(int(slow) - 1)
+        assert np.isinf(prices[paces == slow]).all()

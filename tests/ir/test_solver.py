@@ -38,10 +38,9 @@ def everything(case, fabric):
     """Return every choice with what it takes, and a solver with an ample budget."""
     network = small(case)
     solver = Solver(network, Hardware(1, 2, fabric=fabric), AMPLE)
-    found = []
-    for parts in product(*(each.folds for each in solver.menu.values())):
-        found.append(solver.price({name: fold for own in parts for name, fold in own.items()}))
-    return found, solver
+    options = solver.menu.folding
+    every = product(*(each.folds for each in options.values()))
+    return [solver.choice(dict(zip(options, folds, strict=True))) for folds in every], solver
 
 
 def budgets(found):
@@ -86,7 +85,7 @@ def test_the_bound_names_what_is_short():
     best = solver.throughput()[0]
     stopped = solver.bound(best, *solver.faster(best))
     assert stopped.resource == "cycles"
-    assert solver.menu[stopped.layer].pace.min() == best.cycles
+    assert solver.menu.folding[stopped.layer].alone[0].min() == best.cycles
     assert str(stopped).startswith(f"layer {stopped.layer} has no fold of ")
     solver.budget = AMPLE.copy()
     solver.budget[0] = min(each.used[0] for each in found)
@@ -119,6 +118,6 @@ def test_large_networks_come_within_a_twentieth_of_the_relaxation(luts, blocks, 
     assert found.cycles <= 1.05 * bound
     assert solver.bound(found, *solver.faster(found)).resource == short
     limit = 2 * found.cycles
-    small_ = solver.shrink(solver.smallest(limit)[0], limit)
+    small_, _ = solver.smallest(limit)
     assert solver.fits(small_, limit)
     assert small_.used[0] <= 1.05 * solver.least(limit)

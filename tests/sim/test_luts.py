@@ -1,15 +1,14 @@
 import pytest
 
-from hw.popcount import MANY
 from ir.errors import SpikewrightError
 from sim.popcount import measure_popcount
 
 
-def test_a_counter_tree_is_smaller_than_additions_where_it_is_used():
-    """``hw.popcount.matches`` takes counters from the length on at which they measured smaller."""
-    rows = {row["style"]: row for row in measure_popcount("ecp5", MANY, ("tree", "counters3"))}
-    assert rows["counters3"]["luts"] < rows["tree"]["luts"]
-    assert rows["tree"]["luts_per_lane"] == round(rows["tree"]["luts"] / MANY, 2)
+def test_additions_are_smaller_than_counters():
+    """``hw.popcount.matches`` adds where nobody asks for counters, for what this measures."""
+    rows = {row["style"]: row for row in measure_popcount("ecp5", 32, ("tree", "counters3"))}
+    assert rows["tree"]["luts"] < rows["counters3"]["luts"]
+    assert rows["tree"]["luts_per_lane"] == round(rows["tree"]["luts"] / 32, 2)
 
 
 def test_unknown_fabrics_are_refused():

@@ -105,6 +105,7 @@ def measure(network, hardware, images):
         },
         "resources": {
             "ecp5": {
+                "clock_mhz": 25.0,
                 "total": total,
                 "modules": modules,
                 "multipliers": {"conv": {"$mul": 3}},

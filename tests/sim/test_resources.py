@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -125,6 +126,7 @@ def test_every_fabric(emitted, tmp_path, name):
     assert found.parts["product"].usage.dsp == dsp
     assert found.parts["product"].usage.ff + found.parts["product"].usage.dsp > 0
     assert found.to_dict()["accounting"] == fabric(name).accounting
+    assert found.to_dict()["clock_mhz"] == fabric(name).clock_hz / 1e6
 
 
 @pytest.mark.parametrize(
@@ -164,13 +166,19 @@ def test_fabric_of_a_part():
         fabric("vax")
     assert of_board(boards.load("ulx3s-25f")) == fabric("ecp5")
     assert of_board(boards.load("ice40-hx8k-b-evn")) == fabric("ice40")
+    for board in map(boards.load, boards.names()):  # with or without a board, one count
+        assert of_board(board).clock_hz == fabric(board.fabric).clock_hz == board.clock_hz
+    fast = replace(boards.load("ulx3s-25f"), clock_hz=80_000_000)
+    assert of_board(fast) == at_clock(fabric("ecp5"), 80e6) != fabric("ecp5")
+    with pytest.raises(SpikewrightError, match=r"^Clock is 0 MHz; allowed is above 0, up to 1000 MHz\.$"):
+        at_clock(fabric("ecp5"), 0)
     assert "-dsp" in of_board(boards.load("icebreaker")).synth
     assert "gw2a" in of_board(boards.load("tang-nano-20k")).synth
     assert "gw1n" in of_board(boards.load("tang-nano-9k")).synth
 
 
 def test_a_slow_clock_needs_fewer_luts(tmp_path):
-    """Sixteen gated operands of three bits: as fast as can be, and within 20 ns."""
+    """Sixteen gated operands of three bits: as fast as can be, and within 20 ns, which is asked."""
     terms = " + ".join(f"(w[{3 * n} +: 3] & {{3{{s[{n}]}}}})" for n in range(16))
     (tmp_path / "accelerator.v").write_text(
         "module accelerator(clk, s, w, y);\n  input clk;\n  input [15:0] s;\n"
@@ -178,8 +186,8 @@ def test_a_slow_clock_needs_fewer_luts(tmp_path):
         f"  always @(posedge clk) y <= {terms};\nendmodule\n"
     )
     ecp5, build = FABRICS["ecp5"], tmp_path / "build"
-    fast = count(tmp_path, fabric=ecp5, build_dir=build).total
-    slow = count(tmp_path, fabric=at_clock(ecp5, 25e6), build_dir=build).total
+    fast = count(tmp_path, fabric=at_clock(ecp5, 500e6), build_dir=build).total
+    slow = count(tmp_path, build_dir=build).total
     assert slow.lut < 0.9 * fast.lut
     assert slow.ff == fast.ff == 7
 

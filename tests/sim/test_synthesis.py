@@ -50,6 +50,15 @@ def test_further_fabrics(toy, tmp_path):
         synthesize(toy, BOARD, tmp_path, fabrics=["vax"])
 
 
+def test_another_clock(toy, tmp_path):
+    asked = synthesize(toy, BOARD, tmp_path, fabrics=["xc7"], clock_hz=80e6)["resources"]
+    assert {name: used["clock_mhz"] for name, used in asked.items()} == {"xc7": 80, "ecp5": 80}
+    own = synthesize(toy, BOARD, tmp_path, fabrics=["xc7"])["resources"]
+    assert {name: used["clock_mhz"] for name, used in own.items()} == {"xc7": 100, "ecp5": 25}
+    with pytest.raises(SpikewrightError, match=r"^Clock is -1 MHz; allowed is above 0, "):
+        synthesize(toy, BOARD, tmp_path, clock_hz=-1e6)
+
+
 def test_placed(toy, tmp_path):
     told = []
     found = synthesize(

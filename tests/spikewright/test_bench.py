@@ -23,9 +23,10 @@ def test_busy_of_words_of_one_step(spikewright):
     assert layer["lanes"] == layer["pe"] * layer["simd"]
 
 
-def test_busy_of_an_export_as_a_table(spikewright, run):
-    done = spikewright("bench", "busy", run / "export")
+def test_busy_of_an_export_as_a_table(spikewright, run, tmp_path):
+    done = spikewright("bench", "busy", run / "export", "--out", tmp_path / "busy.md")
     assert done.status == 0, done.err
+    assert "| block.0.q |" in (tmp_path / "busy.md").read_text()
     assert "block.0" in done.out
     assert "interval" in done.out
 
