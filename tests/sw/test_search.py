@@ -6,8 +6,9 @@ import json
 import pytest
 import torch
 
+from ir import folding
 from ir.errors import SpikewrightError
-from sw import checkpoint, config, data
+from sw import checkpoint, config, data, export
 from sw.costs import costs
 from sw.export import CHECKPOINT
 from sw.search import Search
@@ -168,6 +169,23 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert list((place / "tensorboard").iterdir())
     again = sweep(settings, tmp_path, baselines=True)
     assert again == found
+
+
+def test_a_search_for_cycles_says_the_folds_it_counted(tiny, space, tmp_path, few):
+    settings = settings_of(tiny, space, candidates=["u2", "u4", "u8"], costs={"cycles": 1.0})
+    found = search(settings, tmp_path, few)
+    chosen = found.searched()
+    network = export.untrained(chosen)
+    table = found.costs["cycles"]
+    assert set(chosen.hardware.folds) == set(settings.model.synapses)
+    for layer, scheme in chosen.quantization.layers.items():
+        fold = chosen.hardware.request.folds[layer]
+        assert folding.cycles(network[layer], fold, network) == table.values[layer][scheme]
+    # Attention keeps up with the slowest layer.
+    folds = folding.solve(network, chosen.hardware.request)
+    slowest = max(folding.cycles(network[name], fold, network) for name, fold in folds.items())
+    assert slowest == table.of(found.choice)
+    assert settings_of(tiny, space).hardware.folds == {}
 
 
 def test_formats_of_the_same_levels_are_trained_once(tiny, space, tmp_path):
