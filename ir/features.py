@@ -226,7 +226,6 @@ def _synapse(station: Any, fabric: str) -> Features:
         products, multipliers = simd * weight * activation.width, outputs * simd
     depth = station.neuron_fold * station.synapse_fold
     memory, held = _rom(fabric, depth, pe * simd * bits)
-    folded = station.synapse_fold > 1
     accumulator = outputs * station.o.type.width
     logic = {
         "one": 1.0,
@@ -234,7 +233,7 @@ def _synapse(station: Any, fabric: str) -> Features:
         "adders": outputs * adders,
         "products": outputs * products,
         "decoded": decoded,
-        "accumulators": accumulator if folded else 0,
+        "accumulators": accumulator if station.synapse_fold > 1 else 0,
         "rom": memory.logic_bits,
         "selected": memory.selected_bits,
     }

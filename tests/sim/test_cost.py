@@ -14,17 +14,8 @@ from sim.fabrics import fabric
 from sim.resources import count
 from tests.networks import digits_network
 
-# The shipped coefficients of these two are older than hw.ram, whose memories need less logic: 16 and
-# 20 % too much. Newer ones hold this, but the fold solver is not ready for them yet, see
-# benchmarks/RESULTS.md, "Predicted LUTs".
-OLD = pytest.mark.xfail(strict=True, reason="coefficients older than the memories")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param("ecp5", marks=OLD), "ice40", "gowin", pytest.param("xc7", marks=OLD)],
-)
+@pytest.mark.parametrize("name", ["ecp5", "ice40", "gowin", "xc7"])
 def test_predicted_within_a_tenth(tmp_path, name):
     network = digits_network()
     plan = fit(build(network, Hardware(400, network.steps)))
