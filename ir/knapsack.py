@@ -50,7 +50,7 @@ def ascend(
     ...     return k, options[k]
     >>> bound, _, met = ascend(minimise, 2)
     >>> round(bound, 2), sorted(met)
-    (0.84, [0, 2])
+    (0.8, [0, 1])
     """
     multipliers = np.zeros(width)
     bound, best = 0.0, np.eye(width)[0]
