@@ -14,6 +14,7 @@ from sim.fabrics import fabric
 from sim.resources import count
 from tests.networks import digits_network
 
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ecp5", "ice40", "gowin", "xc7"])
 def test_predicted_within_a_tenth(tmp_path, name):
