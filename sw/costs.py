@@ -218,20 +218,16 @@ def _fastest(
     network: Network, hardware: Hardware, fabric: str, budget: Mapping[str, int]
 ) -> dict[str, tuple[int, Fold]]:
     """Return cycles and fold of every layer at its fastest fold within its budget of LUTs."""
-    folds = {name: list(_folds(network[name], hardware.folds[name], network)) for name in budget}
-    tried: dict[str, list[tuple[int, int, Fold]]] = {name: [] for name in budget}
-    # One plan tries a fold of every layer; those of few options meet the plans again.
-    for index in range(max(map(len, folds.values()))):
-        chosen = {name: options[index % len(options)] for name, options in folds.items()}
-        asked = replace(hardware, lanes=LANES, folds={**hardware.folds, **chosen})
-        used = _used(network, asked, fabric)
-        for name, fold in chosen.items():
-            cycles = folding.cycles(network[name], fold, network)
-            tried[name].append((cycles, used[name].lut, fold))
     found = {}
-    for name, options in tried.items():
-        fitting = [option for option in options if option[1] <= budget[name]]
-        smallest = min(options, key=lambda option: option[1])
+    for name, most in budget.items():
+        tried: list[tuple[int, int, Fold]] = []
+        for fold in _folds(network[name], hardware.folds[name], network):
+            # All other layers as they were budgeted: they decide which words arrive here.
+            asked = replace(hardware, lanes=LANES, folds={**hardware.folds, name: fold})
+            luts = _used(network, asked, fabric)[name].lut
+            tried.append((folding.cycles(network[name], fold, network), luts, fold))
+        smallest = min(tried, key=lambda option: option[1])
+        fitting = (option for option in tried if option[1] <= most)
         cycles, _, fold = min(fitting, key=lambda option: option[:2], default=smallest)
         found[name] = cycles, fold
     return found
