@@ -25,6 +25,7 @@ from ir.strict import parse_json, read_text
 from spikewright.screen import print_rows
 from sw import export
 from sw.trace import batches
+from sw.train import Training
 
 DRAWS = 10_000
 LEFT, RIGHT = "u2", "u4"
@@ -33,6 +34,11 @@ LEFT, RIGHT = "u2", "u4"
 def right(directory: Path, mode: str) -> np.ndarray:
     """Return for every test image whether the trained network is right, bool (images,)."""
     settings, model, dataset = export.load(directory)
+    if mode == "float":  # the statistics that finished training holds are those of integers
+        training = Training(settings, directory, dataset)
+        training.phase = training.model.mode = mode
+        training._settle()
+        model = training.model
     images = dataset.preparation(settings.model).apply(dataset.test_images)
     found = [trace["head"][:, 0, 0].argmax(1) for trace in batches(model, mode, images)]
     return np.concatenate(found) == dataset.test_labels
