@@ -24,6 +24,7 @@ from sw.config import Config, override
 from sw.costs import LANES, Cost, bits_per_weight
 from sw.mixture import Mixture, attach, learned
 from sw.optimizer import adamw, pack, set_rate, unpack
+from sw.space import CostName
 
 CHECKPOINT = "search.safetensors"
 RESULT = "search.json"
@@ -160,7 +161,8 @@ class Search:
         loss, seen = self._forward(part, temperature, generator, hard=True)
         drawn = {name: mixture.drawn for name, mixture in self.mixtures.items()}
         for name, weight in self.space.costs.items():
-            loss = loss + self.strength * weight * self.costs[name].expected(drawn)
+            if not self._within(name):
+                loss = loss + self.strength * weight * self.costs[name].expected(drawn)
         self.alpha_optimizer.zero_grad()
         loss.backward(inputs=self.alphas)
         self.alpha_optimizer.step()
@@ -181,6 +183,11 @@ class Search:
         loss.backward(inputs=self.weights)
         self.weight_optimizer.step()
         return seen
+
+    def _within(self, name: CostName) -> bool:
+        """Return whether the most probable formats keep the budget of a cost that has one."""
+        budget, spent = self.space.budgets.get(name), self.costs[name].of(self.choice)
+        return budget is not None and spent is not None and spent <= budget
 
     def _forward(
         self, part: torch.Tensor, temperature: float, generator: torch.Generator, *, hard: bool

@@ -85,6 +85,9 @@ class Search(Section):
         Layers that take part with one scheme.
     costs : dict
         Weight of each cost; each is divided by what the dearest candidates everywhere would cost.
+    budgets : dict
+        What some of the costs may come to, in their units; such a cost weighs only while that of
+        the most probable formats exceeds its budget.
     lambdas : tuple of float
         Weights of the sum of costs against the cross-entropy; one search each.
     energy : EnergyModel
@@ -121,6 +124,7 @@ class Search(Section):
     architecture_share: Annotated[float, Field(gt=0, lt=1)]
     temperature: Temperature
     begin: Literal["searched", "float"] = "searched"
+    budgets: dict[CostName, Annotated[float, Field(gt=0, le=1e15)]] = Field(default_factory=dict)
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -144,6 +148,12 @@ class Search(Section):
                 f"Run file section search pins {FLOAT}, which has no hardware; allowed are "
                 f"{ALLOWED}."
             )
+        for name in self.budgets:
+            if name not in self.costs:
+                raise SpikewrightError(
+                    f"Run file key search.budgets names {name}, which is not searched for; allowed "
+                    f"are {', '.join(self.costs)}."
+                )
         built = [name for name in self.costs if name in HARDWARE_COSTS]
         if built and FLOAT in self.candidates:
             raise SpikewrightError(

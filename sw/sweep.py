@@ -18,6 +18,7 @@ from sw import data, export, golden
 from sw.config import Config, override
 from sw.costs import ALWAYS, UNITS, Cost, bits_per_weight, costs
 from sw.search import OnEpoch, Search
+from sw.space import CostName
 from sw.spread import spread
 from sw.train import Training
 
@@ -144,11 +145,21 @@ def _searched(
     if weights is not None:
         training = _begun(search.searched(), place / "train", dataset, weights)
     if not tune or weights is None:
-        return _row(name, result["exported"], found, None, strength)
+        row = _row(name, result["exported"], found, None, strength)
+        return row | {"remarks": _over(row, config.search.budgets)}
     accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
     write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
     row = _row(name, result["exported"], found, accuracy, strength)
-    return row | {"remarks": _remarks(training)}
+    return row | {"remarks": [*_over(row, config.search.budgets), *_remarks(training)]}
+
+
+def _over(row: Mapping[str, Any], budgets: Mapping[CostName, float]) -> list[str]:
+    """Return which budgets a searched network exceeds."""
+    return [
+        f"It costs {row[name]:,.0f} {UNITS[name]}; the budget of {name} is {most:,.0f}."
+        for name, most in budgets.items()
+        if row[name] > most
+    ]
 
 
 def _baselines(

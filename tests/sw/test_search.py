@@ -114,6 +114,25 @@ def test_a_large_lambda_takes_the_cheapest_formats(tiny, space, tmp_path, few, n
     assert result["costs"][named] == found.costs[named].of(found.choice)
 
 
+def test_a_cost_weighs_only_beyond_its_budget(tiny, space, tmp_path, few):
+    def found(name, strength, **more):
+        changes = {"epochs": 4, "warm_up_epochs": 0, "costs": {"storage": 1.0}} | more
+        settings = settings_of(tiny, space, candidates=["u8", "u2"], **changes)
+        return search(settings, tmp_path / name, few, strength).run()["probabilities"]
+
+    free, bound = found("free", 0.0), found("bound", 9.0)
+    assert found("rich", 9.0, budgets={"storage": 1e9}) == free
+    assert found("poor", 9.0, budgets={"storage": 1.0}) == bound
+    assert all(bound[layer]["u2"] > free[layer]["u2"] for layer in free)
+
+
+def test_what_exceeds_its_budget_is_said(tiny, space, tmp_path):
+    settings = settings_of(tiny, space, epochs=0, warm_up_epochs=0, budgets={"energy45": 1.0})
+    (row,) = sweep(settings, tmp_path, lambdas=[1.0], tune=False)["rows"]
+    said = f"It costs {row['energy45']:,.0f} pJ; the budget of energy45 is 1."
+    assert row["remarks"] == [said]
+
+
 def test_where_fp32_wins_the_best_scheme_is_exported(tiny, space, tmp_path, few):
     found = search(settings_of(tiny, space, epochs=0, warm_up_epochs=0), tmp_path, few)
     for alpha in found.alphas:

@@ -46,6 +46,8 @@ def test_flags_beat_the_section(tiny, space):
         ({"warm_up_epochs": 5}, "search.warm_up_epochs is 5; allowed is up to search.epochs, 2"),
         ({"temperature": {"schedule": "step", "first": 2, "last": 1}}, "temperature.schedule"),
         ({"temperature": {"schedule": "linear", "first": 1, "last": 2}}, "temperature.last is 2"),
+        ({"budgets": {"luts": 9}}, "search.budgets names luts, which is not searched for; allowed"),
+        ({"budgets": {"energy45": 0}}, "search.budgets.energy45"),
         ({"unknown": 1}, "Run file has unknown key: search.unknown"),
     ],
 )
