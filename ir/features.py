@@ -8,7 +8,7 @@ spikes. Features are computed from the plan alone; coefficients are measured
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ir import mapping
@@ -83,8 +83,8 @@ def _width(count: int) -> int:
 def _sum(*memories: Mapped) -> Mapped:
     return Mapped(
         *(
-            sum(getattr(memory, field) for memory in memories)
-            for field in ("block_ram", "lut_ram", "logic_bits", "selected_bits")
+            sum(getattr(memory, field.name) for memory in memories)
+            for field in fields(Mapped)
         )
     )
 
@@ -122,7 +122,7 @@ def _buffer(station: Any, fabric: str) -> Features | None:
         "one": 1.0,
         "address": address,
         "selected": memory.selected_bits,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     return Features("buffer", logic, 3 * address + 1 + memory.logic_bits, memory)
 
@@ -181,7 +181,7 @@ def _window(station: Any, fabric: str) -> Features:
         "taps": padding * loops,
         "padded": station.i.width if station.padding else 0,
         "selected": memory.selected_bits,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     held = 0 if memory.block_ram else station.i.width
     registers = counters + 2 * address + 2 * lead + _width(station.groups) + padding + held
@@ -318,7 +318,7 @@ def _attend(station: Any, fabric: str) -> Features:
         "one": 1.0,
         "counted": counted * count,
         "sums": columns * steps * summed,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
         "selected": memory.selected_bits,
     }
     held = 0 if bank.block_ram else 2 * counted * count
@@ -334,7 +334,7 @@ def _recall(station: Any, fabric: str) -> Features:
         "one": 1.0,
         "address": address,
         "selected": memory.selected_bits,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     held = 0 if memory.block_ram else station.o.width
     counters = 2 * _width(station.tokens) + 2 * _width(station.groups)
@@ -369,7 +369,7 @@ def _mix(station: Any, fabric: str) -> Features:
         "sums": sums * summed,
         "gates": station.lanes * station.i.type.width,
         "accumulators": station.o.width if folded else 0,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     counters = _width(station.chunks) + _width(station.visits)
     registers = sums * width + station.o.width + counters + memory.logic_bits + 2
@@ -398,7 +398,7 @@ def _accumulate(station: Any, fabric: str) -> Features:
     logic = {
         "one": 1.0,
         "sums": station.o.lanes * summed,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     counters = _width(station.groups) + _width(station.positions)
     return Features("accumulate", logic, station.o.width + counters + memory.logic_bits, memory)
@@ -428,7 +428,7 @@ def _reorder(station: Any, fabric: str) -> Features:
         "address": address * loops,
         "padded": station.o.width if station.padding else 0,
         "selected": memory.selected_bits,
-        "stored": memory.logic_bits,
+        "stored": memory.muxed_bits,
     }
     held = 0 if memory.block_ram else station.o.width
     return Features("reorder", logic, 5 * address + held + memory.logic_bits, memory)

@@ -45,12 +45,16 @@ class Mapped:
         Bits that become LUTs (of a ROM) or flip-flops (of a memory that is written).
     selected_bits : int
         Inputs of the multiplexers that choose between memories of which each is too shallow.
+    muxed_bits : int
+        Flip-flops of a memory that is written beyond its first word, which alone needs no
+        multiplexer.
     """
 
     block_ram: int = 0
     lut_ram: int = 0
     logic_bits: int = 0
     selected_bits: int = 0
+    muxed_bits: int = 0
 
 
 NOWHERE = Mapped()
@@ -64,18 +68,19 @@ def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) 
     Examples
     --------
     >>> place("ecp5", 512, 36, rom=True, synchronous=True)
-    Mapped(block_ram=1, lut_ram=0, logic_bits=0, selected_bits=0)
+    Mapped(block_ram=1, lut_ram=0, logic_bits=0, selected_bits=0, muxed_bits=0)
     >>> place("ecp5", 128, 8, rom=True, synchronous=True).block_ram
     1
     >>> place("xc7", 20, 5, rom=False, synchronous=False)
-    Mapped(block_ram=0, lut_ram=4, logic_bits=0, selected_bits=0)
+    Mapped(block_ram=0, lut_ram=4, logic_bits=0, selected_bits=0, muxed_bits=0)
     """
     if not depth or not width:
         return NOWHERE
     bits = depth * width
     found: list[tuple[float, Mapped]] = []
     if not (rom and synchronous and bits >= ROM_BLOCK_BITS):
-        found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits)))
+        muxed = 0 if rom else bits - width
+        found.append((bits * (_ROM_BIT if rom else 1), Mapped(0, 0, bits, 0, muxed)))
     if synchronous:
         emulated = 0 if rom else _EMULATION.get(fabric, 0)
         for w, d in _BLOCKS[fabric].items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ from sim.resources import Progress, count
 from sim.testbench import TOP as TOP_NAME
 from sim.yosys import version
 
-NETWORKS = 6
+NETWORKS = 12
 EXPECTED, BELIEF = 1.0, 0.03
 """LUTs per bit before any were counted, and how many samples that weighs."""
+KINSHIP = 2.0
+"""How many samples the coefficients weigh that a model's whole family has together."""
 _COSTS = ("characterisation", "cost", "features", "usage")  # modules that change no Verilog
 
 
@@ -73,35 +75,64 @@ def fit(measured: Sequence[Measured], mapped: Fabric) -> Costs:
     """Return the coefficients of a fabric from its measured stations."""
     factor = _lut_per_lut_ram(mapped)
     groups: dict[str, list[Measured]] = {}
+    families: dict[str, list[Measured]] = {}
     for each in measured:
         groups.setdefault(each.features.model, []).append(each)
-    models = {name: _model(group, factor) for name, group in sorted(groups.items())}
+        families.setdefault(_family(each.features.model), []).append(each)
+    believed = {
+        name: _fit_lut(group, factor, dict.fromkeys(_names(group), EXPECTED), BELIEF)
+        for name, group in families.items()
+    }
+    models = {
+        name: _model(group, factor, believed[_family(name)])
+        for name, group in sorted(groups.items())
+    }
     return Costs(mapped.accounting, factor, models, ())
 
 
-def _model(group: Sequence[Measured], factor: float) -> Model:
-    names = sorted({name for each in group for name in each.features.logic})
-    logic = np.array([[each.features.logic.get(n, 0.0) for n in names] for each in group], float)
+def _family(model: str) -> str:
+    """Return what a model has features in common with: ``synapse`` of ``synapse_gated``."""
+    return model.partition("_")[0]
+
+
+def _names(group: Sequence[Measured]) -> list[str]:
+    return sorted({name for each in group for name in each.features.logic})
+
+
+def _logic(group: Sequence[Measured]) -> np.ndarray:
+    """Return the features of stations, float64 (stations, names)."""
+    names = _names(group)
+    return np.array([[each.features.logic.get(n, 0.0) for n in names] for each in group], float)
+
+
+def _fit_lut(
+    group: Sequence[Measured], factor: float, believed: Mapping[str, float], belief: float
+) -> dict[str, float]:
+    """Return LUTs per unit of each feature, without those that come with LUT RAM."""
     lut = np.array([each.usage.lut - factor * each.usage.lut_ram for each in group], float)
+    expected = np.array([believed[name] for name in _names(group)])
+    found = least_squares(_logic(group), lut, expected, belief=belief)
+    return {name: round(float(c), 5) for name, c in zip(_names(group), found, strict=True)}
+
+
+def _model(group: Sequence[Measured], factor: float, believed: Mapping[str, float]) -> Model:
     carry = np.array([each.usage.carry for each in group], float)
     registers = np.array([[1.0, each.features.registers] for each in group])
     ff = np.array([each.usage.ff for each in group], float)
     products = sum(each.features.multipliers for each in group)
     dsp = sum(each.usage.dsp for each in group) / products if products else 0.0
-    lut_of, carry_of, ff_of = (
-        least_squares(logic, lut, EXPECTED, belief=BELIEF),
-        least_squares(logic, carry),
-        least_squares(registers, ff),
-    )
-    error = np.abs(logic @ lut_of - lut).sum() / max(1.0, sum(each.usage.lut for each in group))
-    return Model(
-        {name: round(float(c), 5) for name, c in zip(names, lut_of, strict=True)},
-        {name: round(float(c), 5) for name, c in zip(names, carry_of, strict=True)},
+    carry_of, ff_of = least_squares(_logic(group), carry), least_squares(registers, ff)
+    model = Model(
+        _fit_lut(group, factor, believed, KINSHIP),
+        {name: round(float(c), 5) for name, c in zip(_names(group), carry_of, strict=True)},
         (round(float(ff_of[0]), 5), round(float(ff_of[1]), 5)),
         round(dsp, 5),
         len(group),
-        round(float(error), 4),
+        0.0,
     )
+    costs = Costs("", factor, {group[0].features.model: model}, ())
+    off = sum(abs(usage(each.features, costs).lut - each.usage.lut) for each in group)
+    return replace(model, error=round(off / max(1.0, sum(each.usage.lut for each in group)), 4))
 
 
 def check(name: str, measured: Sequence[Measured], costs: Costs) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 def least_squares(
     features: np.ndarray,
     targets: np.ndarray,
-    expected: float = 0.0,
+    expected: float | np.ndarray = 0.0,
     *,
     belief: float = 0.0,
     sweeps: int = 2000,
@@ -22,7 +22,7 @@ def least_squares(
     ----------
     features : float (samples, features)
     targets : float (samples,)
-    expected : float
+    expected : float or float (features,)
         What each coefficient is believed to be before anything was measured.
     belief : float
         How many samples that weighs; a feature that no sample has stays as expected.

@@ -90,7 +90,7 @@ def rows(
         try:
             for (row, _), future in zip(work, futures, strict=True):
                 measured = {"loader_luts_per_lane": 0.0, "load_cycles": 0, "fmax_mhz": None}
-                measured |= row | dict(future.result()) | {"lanes": row["lanes"]}
+                measured |= dict(future.result()) | row
                 found.append({key: measured[key] for key in LANE_KEYS})
                 tell("lanes", len(found), len(work))
         except BaseException:

@@ -15,7 +15,7 @@ from ir.usage import Usage
 from sim.characterise import Measured, check, checks, fit
 from sim.fabrics import fabric
 from sim.fitting import least_squares
-from sim.lane_table import _jobs, page
+from sim.lane_table import _jobs, page, rows
 from sim.samples import sample
 
 
@@ -38,6 +38,18 @@ def test_the_cost_of_stations_is_found():
     assert found.lut == pytest.approx(other.usage.lut, rel=0.02)
     assert replace(found, lut=0) == replace(other.usage, lut=0)
     assert check("x", [other], costs)["left_out"] == 0
+
+
+def test_what_one_model_never_shows_is_taken_from_its_family():
+    rng = np.random.default_rng(2)
+    family = [station(rng, "synapse_gated") for _ in range(9)]
+    alone = station(rng, "synapse_shift")
+    lone = replace(alone.features, logic={"one": 1.0, "bits": 0.0})
+    shift = Measured(lone, Usage(lut=10 + 6 * alone.usage.lut_ram, lut_ram=alone.usage.lut_ram))
+    costs = fit([*family, shift], fabric("ecp5"))
+    assert costs.models["synapse_shift"].lut["bits"] == pytest.approx(3, abs=0.1)
+    stranger = replace(shift, features=replace(lone, model="other"))
+    assert fit([*family, stranger], fabric("ecp5")).models["other"].lut["bits"] == 1
 
 
 def test_each_network_is_predicted_from_the_others():
@@ -72,6 +84,20 @@ def test_samples_are_the_same_for_one_seed(name):
     assert one[1] == again[1]
     kinds = {fold.kind for seed in range(4) for fold in sample(seed, name)[1].folds.values()}
     assert kinds == ({"stream", "table"} if name == "ecp5" else {"stream"})
+
+
+def test_a_measurement_does_not_rename_its_row(monkeypatch, tmp_path):
+    row = {"fabric": "ecp5", "kind": "table, 2 banks", "activation": "binary", "lanes": 512}
+    row |= {"weight_bits": 2, "format": "u2"}
+    found = {"kind": "table", "lanes": 64, "luts_per_lane": 4.5, "load_cycles": 262}
+    monkeypatch.setattr("sim.lane_table._jobs", lambda *given: iter([(row, lambda: found)]))
+    (measured,) = rows(["ecp5"], tmp_path)
+    assert measured == row | {
+        "luts_per_lane": 4.5,
+        "load_cycles": 262,
+        "loader_luts_per_lane": 0.0,
+        "fmax_mhz": None,
+    }
 
 
 def test_page_of_lanes(tmp_path):
