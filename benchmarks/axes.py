@@ -46,15 +46,15 @@ def build(
     made = Export(network, hardware, samples)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
         out = Path(folder)
-        found = stages.simulate(
-            made, stages.make_plan(made), out, images=images, shards=1, stall_images=0
-        )
+        plan = stages.make_plan(made)
+        found = stages.simulate(made, plan, out, images=images, shards=1, stall_images=0)
         if found["cosim"]["mismatches"]:
             raise RuntimeError(f"RTL differs: {found['cosim']['first_difference']}")
-        counted = stages.synthesize(out / "verilog", out, board=load_board(board))
+        counted = stages.synthesize(out / "verilog", out, plan, board=load_board(board))
     fabric = next(iter(counted["resources"]))
     return {
         "LUT": counted["resources"][fabric]["total"]["lut"],
+        "predicted": counted["resources"][fabric]["predicted"]["lut"],
         "cycles": found["cycles"]["measured"],
         "spikes": found["cosim"]["spikes_compared"],
     }
@@ -82,8 +82,10 @@ def row(
         "bits": spent["bits_per_weight"],
         "energy [uJ]": round(spent["energy_pj"] / 1e6, 3),
         "LUT, same folds": one["LUT"],
+        "predicted": one["predicted"],
         "cycles, same folds": one["cycles"],
         "LUT, fastest": two["LUT"],
+        "predicted, fastest": two["predicted"],
         "cycles, fastest": two["cycles"],
         "spikes compared": one["spikes"] + two["spikes"],
         "formats": " ".join(network.quantization.values()),

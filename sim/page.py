@@ -212,7 +212,7 @@ def _cycles(cycles: dict[str, Any] | None) -> str:
 
 
 def _resources(used: dict[str, Any]) -> str:
-    total, board = used["total"] or {}, used["board"] or {}
+    total, board, predicted = (used[key] or {} for key in ("total", "board", "predicted"))
     rows: list[tuple[Any, ...]] = []
     for name in dict.fromkeys([*used["modules"], *used["multipliers"]]):
         cells = used["modules"].get(name) or {}
@@ -220,12 +220,19 @@ def _resources(used: dict[str, Any]) -> str:
         multipliers = ", ".join(f"{_code(kind)} {_count(count)}" for kind, count in found)
         rows.append((_code(name), *map(cells.get, CELLS), multipliers))
     rows.append(("**total**", *map(total.get, CELLS), ""))
+    if predicted:
+        rows.append(("predicted", *map(predicted.get, CELLS), ""))
+        rows.append(("predicted / counted", *(_over(predicted, total, key) for key in CELLS), ""))
     if budget := board.get("budget"):
         shares = [_percent((total.get(k) or 0) / budget[k]) if budget[k] else None for k in CELLS]
         rows.append((f"budget of {_text(board['name'])}", *map(budget.get, CELLS), ""))
         rows.append(("utilisation", *shares, ""))
     nouns = " ".join(f">{noun.replace(' ', '_')}" for noun in CELLS.values())
     return table(f"<Module {nouns} <Multipliers_before_mapping", rows)
+
+
+def _over(found: Mapping[str, Any], other: Mapping[str, Any], key: str) -> str | None:
+    return _percent((found.get(key) or 0) / other[key]) if other.get(key) else None
 
 
 def _fmax(fmax: dict[str, Any] | None) -> str:

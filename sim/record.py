@@ -22,6 +22,7 @@ _COMPARED = dict.fromkeys(("images", "spikes_compared", "values_compared", "mism
 _CELLS = dict.fromkeys(CELLS, int)
 FABRIC = {
     "total": _CELLS,
+    "predicted": _CELLS,
     "modules": {ANY: _CELLS},
     "multipliers": {ANY: {ANY: int}},
     "board": {"name": str, "budget": _CELLS},

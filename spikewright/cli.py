@@ -201,10 +201,12 @@ def synthesize(
     chosen, fabrics = load(board), listed(fabric)
     loaded = stages.load_export(path, lanes, widths)
     with progress() as tell:
-        stages.generate(loaded, stages.make_plan(loaded), out / "verilog")
+        plan = stages.make_plan(loaded)
+        stages.generate(loaded, plan, out / "verilog")
         found = stages.synthesize(
             out / "verilog",
             out,
+            plan,
             board=chosen,
             fabrics=fabrics,
             clock_hz=clock and clock * 1e6,
@@ -309,6 +311,7 @@ def demo(
         stages.synthesize(
             run / "verilog",
             run / "synthesis",
+            plan,
             board=board,
             clock_hz=asked and asked * 1e6,
             tell=tell,

@@ -118,6 +118,9 @@ def summary(results: Mapping[str, Any]) -> Table:
     for fabric, used in results["resources"].items():
         cells = ", ".join(f"{count:,} {cell}" for cell, count in used["total"].items())
         table.add_row(f"{fabric} cells", cells)
+        counted, predicted = used["total"]["lut"], used["predicted"]["lut"]
+        error = f"{predicted / counted - 1:+.1%}" if counted else ""
+        table.add_row(f"{fabric} LUTs predicted", f"{predicted:,} {error}")
     fmax = results["fmax_mhz"]
     placed = f"{fmax['median']} ({fmax['low']}..{fmax['high']})" if fmax else "not placed"
     table.add_row("Fmax [MHz]", placed)

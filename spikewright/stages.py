@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,6 +256,7 @@ def simulate(
 def synthesize(
     verilog: Path,
     out: Path,
+    plan: Plan,
     *,
     board: Board,
     fabrics: Sequence[str] = (),
@@ -264,8 +265,13 @@ def synthesize(
     seeds: int = 3,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Count the cells of a generated design; write ``OUT/synthesis.json``."""
+    """Count the cells of a generated design beside what was predicted of its plan.
+
+    Writes ``OUT/synthesis.json``.
+    """
+    from ir.cost import predict_plan
     from ir.strict import dump_json, write_text
+    from ir.usage import Usage
     from sim.synthesis import synthesize as run_synthesis
 
     found = run_synthesis(
@@ -277,6 +283,8 @@ def synthesize(
         seeds=seeds if place else 0,
         progress=tell,
     )
+    for fabric, used in found["resources"].items():
+        used["predicted"] = asdict(sum(predict_plan(plan, fabric).values(), Usage()))
     write_text(out / "synthesis.json", dump_json(found))
     return found
 

@@ -107,6 +107,7 @@ def measure(network, hardware, images):
             "ecp5": {
                 "clock_mhz": 25.0,
                 "total": total,
+                "predicted": total | {"lut": 2 * total["lut"]},
                 "modules": modules,
                 "multipliers": {"conv": {"$mul": 3}},
                 "board": {"name": "ulx3s-85f", "budget": budget},
@@ -212,6 +213,8 @@ def test_numbers_stand_in_the_tables(run, perfect):
     assert row(page, "latency [cycle]") == [f"{cycles['latency']['measured']:,}"] * 2
     total = results["resources"]["ecp5"]["total"]
     assert f"| **total** | {total['lut']:,} |" in page
+    assert row(page, "predicted")[0] == f"{2 * total['lut']:,}"
+    assert row(page, "predicted / counted")[:2] == ["200.00 %", "100.00 %"]
     assert row(page, "utilisation")[0] == f"{100 * total['lut'] / 83640:.2f} %"
     assert "`$mul` 3" in page
     assert f"| **total** | {sum(results['memory_bits'].values()):,} |" in page
