@@ -186,8 +186,10 @@ class Search:
 
     def _within(self, name: CostName) -> bool:
         """Return whether the most probable formats keep the budget of a cost that has one."""
-        budget, spent = self.space.budgets.get(name), self.costs[name].of(self.choice)
-        return budget is not None and spent is not None and spent <= budget
+        if name not in self.space.budgets:
+            return False
+        spent = self.costs[name].of(self.choice)
+        return spent is not None and spent <= self.space.budgets[name]
 
     def _forward(
         self, part: torch.Tensor, temperature: float, generator: torch.Generator, *, hard: bool

@@ -144,13 +144,13 @@ def _searched(
         weights = search.weights_learned()
     if weights is not None:
         training = _begun(search.searched(), place / "train", dataset, weights)
-    if not tune or weights is None:
-        row = _row(name, result["exported"], found, None, strength)
-        return row | {"remarks": _over(row, config.search.budgets)}
-    accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
-    write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
+    accuracy, seen = None, list[str]()
+    if tune and weights is not None:
+        accuracy = _trained(training, f"tune {name}", tell)["accuracy"]["folded"]
+        write_text(place / WEIGHTS, dump_json(spread(weights, training.model)))
+        seen = _remarks(training)
     row = _row(name, result["exported"], found, accuracy, strength)
-    return row | {"remarks": [*_over(row, config.search.budgets), *_remarks(training)]}
+    return row | {"remarks": [*_over(row, config.search.budgets), *seen]}
 
 
 def _over(row: Mapping[str, Any], budgets: Mapping[CostName, float]) -> list[str]:
