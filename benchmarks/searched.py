@@ -37,7 +37,7 @@ def right(directory: Path, mode: str) -> np.ndarray:
     if mode == "float":  # the statistics that finished training holds are those of integers
         training = Training(settings, directory, dataset)
         training.phase = training.model.mode = mode
-        training._settle()
+        training.settle()
         model = training.model
     images = dataset.preparation(settings.model).apply(dataset.test_images)
     found = [trace["head"][:, 0, 0].argmax(1) for trace in batches(model, mode, images)]

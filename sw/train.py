@@ -232,7 +232,7 @@ class Training:
             for name, parameter in self.model.named_parameters():
                 self.average[name].lerp_(parameter, rate)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Take the averaged parameters, with the statistics of all training images, unmoved."""
         self.model.load_state_dict(self.average, strict=False)
         if self.phase == "folded":
@@ -250,7 +250,7 @@ class Training:
             norm.momentum = momentum
 
     def _finish_phase(self) -> None:
-        self._settle()
+        self.settle()
         accuracies, spikes = self.metrics["accuracy"], self.metrics["spikes"]
         images = self.preparation.apply(self.dataset.test_images)
         labels = self.dataset.test_labels
