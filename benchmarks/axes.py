@@ -28,7 +28,7 @@ from sw import config, data, export
 from sw.costs import LANES, costs
 from sw.train import METRICS
 
-HARDWARE = {"search.costs": {"cycles": 1.0}}
+HARDWARE = {"search.costs": {"cycles": 1.0}, "search.budgets": {}}
 
 
 def folds(settings: config.Config, dataset: data.Dataset) -> dict[str, dict[str, Fold]]:

@@ -22,8 +22,8 @@ from sim.compare import Comparison, probed
 from sim.cycles import Cycles
 from sim.shard import Shard, Stalls
 from sim.stimulus import pack
-from sim.testbench import BENCH, generate
-from sim.verilator import build
+from sim.testbench import BENCH, Bench, generate
+from sim.verilator import Build, build
 
 LEAST_SAMPLES = 4
 LIMIT = 100_000
@@ -188,12 +188,8 @@ def cosimulate(
     tell = progress or (lambda stage, done, total: None)
     tell("build", 0, 1)
     begin = time.perf_counter()
-    sources = {path.name: path.read_text() for path in sorted(verilog_dir.glob("*.v"))}
-    if "accelerator.v" not in sources:
-        raise SpikewrightError(f"Directory {verilog_dir} holds no accelerator.v.")
-    bench = generate(sources["accelerator.v"], plan.sink.words, probes=probes)
+    built, bench = compiled(verilog_dir, plan, build_dir, probes=probes)
     streams = probed(plan, bench.streams)
-    built = build(sources | bench.sources, BENCH, build_dir)
     build_seconds = time.perf_counter() - begin
     tell("build", 1, 1)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
@@ -254,6 +250,23 @@ def cosimulate(
         build_seconds=round(build_seconds, 3),
         run_seconds=round(run_seconds, 3),
     )
+
+
+def compiled(
+    verilog_dir: Path, plan: Plan, build_dir: Path, *, probes: bool = True
+) -> tuple[Build, Bench]:
+    """Compile emitted Verilog with a bench around it, or find what was compiled before.
+
+    Raises
+    ------
+    SpikewrightError
+        If ``verilog_dir`` holds no accelerator, or a tool fails.
+    """
+    sources = {path.name: path.read_text() for path in sorted(verilog_dir.glob("*.v"))}
+    if "accelerator.v" not in sources:
+        raise SpikewrightError(f"Directory {verilog_dir} holds no accelerator.v.")
+    bench = generate(sources["accelerator.v"], plan.sink.words, probes=probes)
+    return build(sources | bench.sources, BENCH, build_dir), bench
 
 
 def longest(images: int, shards: int) -> int:

@@ -69,9 +69,7 @@ class _Sample(Growing):
         shape = (int(rng.integers(1, 3)), int(rng.integers(4, 9)), int(rng.integers(4, 9)))
         last = self.put(Input("input", (), shape, int(rng.choice([1, 3, 15, 255]))))
         last = self._cell("stem", last, width, 3, 1, 1)
-        last = self.put(
-            MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1)))
-        )
+        last = self.put(MaxPool("pool", (last,), *((2, 2, 0) if rng.random() < 0.5 else (3, 2, 1))))
         branch = self._cell("position", last, width, 3, 1, 1)
         last = self.put(Add("position.add", (last, branch)))
         q, k, v = (self._cell(f"block.{n}", last, width, 1) for n in "qkv")

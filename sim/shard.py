@@ -203,4 +203,3 @@ class Shard:
 
     def _failed(self) -> SpikewrightError:
         return SpikewrightError(f"The simulation failed; its output is in {self.log}.")
-

@@ -113,9 +113,7 @@ def network_rows(network: Network, outputs: Mapping[str, np.ndarray]) -> Iterato
     outputs : mapping of layer name to integers (count, T, positions, channels)
         What a golden model computed.
     """
-    fed = {
-        layer.inputs[0] for layer in network.layers if isinstance(layer, (Synapse, Readout))
-    }
+    fed = {layer.inputs[0] for layer in network.layers if isinstance(layer, (Synapse, Readout))}
     for name in (layer.name for layer in network.layers if layer.name in fed):
         edge = network.edges[name]
         if edge.steps == 1:

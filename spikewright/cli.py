@@ -11,7 +11,7 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, evaluate, search, stages
+from spikewright import bench, evaluate, fuzz, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -179,6 +179,8 @@ def simulate(
 app.command(epilog=_example("spikewright evaluate runs/mnist/export --data data/mnist --rtl 16"))(
     evaluate.evaluate
 )
+
+app.command(epilog=_example("spikewright fuzz --count 1000 --seed 1 --run runs/fuzz"))(fuzz.fuzz)
 
 
 @app.command(epilog=_example("spikewright synthesize runs/digits/export --out runs/synthesis"))

@@ -81,6 +81,36 @@ class Dataset:
             self, train_images=self.train_images[:images], train_labels=self.train_labels[:images]
         )
 
+    def fold(self, index: int, of: int) -> Dataset:
+        """Return the dataset with another split: part ``index`` of ``of`` of all samples held back.
+
+        Every part has as much of each label as the others; the parts are always the same.
+
+        Raises
+        ------
+        SpikewrightError
+            If a label has fewer samples than there are parts.
+        """
+        from sklearn.model_selection import StratifiedKFold
+
+        images = np.concatenate([self.train_images, self.test_images])
+        labels = np.concatenate([self.train_labels, self.test_labels])
+        least = int(np.unique(labels, return_counts=True)[1].min())
+        if least < of:
+            raise SpikewrightError(
+                f"Run file key data.fold.of is {of}; a label of dataset {self.name} has only "
+                f"{least} samples."
+            )
+        parts = StratifiedKFold(of, shuffle=True, random_state=0).split(images, labels)
+        learned, held = list(parts)[index]
+        return replace(
+            self,
+            train_images=images[learned],
+            train_labels=labels[learned],
+            test_images=images[held],
+            test_labels=labels[held],
+        )
+
     def preparation(self, model: SpikformerModel | MlpModel) -> Preparation:
         """Return how samples enter the integer network of ``model``.
 
@@ -158,6 +188,8 @@ def of(settings: Config, folder: Path | None = None) -> Dataset:
         found = load(name, folder)
     else:
         found = _both(name, _folder(name, folder), settings.model.steps, frames)
+    if (part := settings.data.fold) is not None:
+        found = found.fold(part.index, part.of)
     found = found.first(settings.data.images)
     found.preparation(settings.model)
     return found

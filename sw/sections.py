@@ -38,6 +38,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Part(Section):
+    """One of several equal parts of a data set.
+
+    Parameters
+    ----------
+    index, of : int
+        ``0 <= index < of``.
+    """
+
+    index: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=2, le=100)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Part:
+        if self.index >= self.of:
+            raise SpikewrightError(
+                f"Run file key data.fold.index is {self.index}; allowed are 0..{self.of - 1}."
+            )
+        return self
+
+
 class Data(Section):
     """Which samples are learned.
 
@@ -49,11 +70,15 @@ class Data(Section):
     frames : str, optional
         Recordings of event cameras are cut into a frame per time step: ``count`` gives all frames
         as many events, ``time`` equal length. Without it they become one image that stands still.
+    fold : Part, optional
+        For cross-validation: of all samples, those of the test files too, this part is held back
+        and the others are learned.
     """
 
     name: Literal[tuple(DATASETS)]  # type: ignore[valid-type]
     images: Annotated[int, Field(ge=2)] | None = None
     frames: Literal["count", "time"] | None = None
+    fold: Part | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Data:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import yaml
 
 from ir.errors import SpikewrightError
 from sw import data, idx
+from sw.config import load
 from sw.sections import Image, MlpModel, SpikformerModel
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
@@ -180,3 +182,39 @@ def test_damaged_headers_are_refused(tmp_path, content, words):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(SpikewrightError, match="cannot be read"):
         idx.read(tmp_path / "x.gz")
+
+
+def test_parts_hold_every_sample_back_once(digits):
+    parts = [digits.fold(index, 5) for index in range(5)]
+    held = np.concatenate([part.test_images for part in parts])
+    whole = np.concatenate([digits.train_images, digits.test_images])
+    assert sorted(image.tobytes() for image in held) == sorted(image.tobytes() for image in whole)
+    for part in parts:
+        assert len(part.train_labels) + len(part.test_labels) == len(whole)
+        counts = np.bincount(part.test_labels)
+        assert counts.max() - counts.min() <= 3
+        again = np.concatenate([part.train_images, part.test_images])
+        assert sorted(map(bytes, again)) == sorted(map(bytes, whole))
+
+
+def test_a_run_file_names_its_part(tmp_path):
+    text = DIGITS.read_text().replace("name: digits\nmodel", "name: digits\n  fold: {index: 4, of: 5}\nmodel")
+    assert "fold" in text
+    (tmp_path / "run.yaml").write_text(text)
+    settings = load(tmp_path / "run.yaml")
+    found = data.of(settings)
+    assert np.array_equal(found.test_labels, data.load("digits").fold(4, 5).test_labels)
+    for wrong, sentence in (
+        ("{index: 5, of: 5}", r"data.fold.index is 5; allowed are 0..4"),
+        ("{index: 0, of: 1}", r"data.fold.of"),
+    ):
+        (tmp_path / "wrong.yaml").write_text(text.replace("{index: 4, of: 5}", wrong))
+        with pytest.raises(SpikewrightError, match=sentence):
+            load(tmp_path / "wrong.yaml")
+
+
+def test_more_parts_than_samples_of_a_label_are_refused(digits):
+    few = digits.first(100)
+    few = replace(few, test_images=few.test_images[:10], test_labels=few.test_labels[:10])
+    with pytest.raises(SpikewrightError, match=r"data.fold.of is 100; a label .* has only \d+ samples"):
+        few.fold(0, 100)

@@ -1,0 +1,250 @@
+"""A fuzzing campaign: random topologies, many cases of each, every failure made small and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ir.errors import SpikewrightError
+from ir.strict import load_yaml, parse_json, read_text, write_text
+from sim.case import Case, Subject, draw_case
+from sim.draw import draw
+from sim.shrink import shrink
+from sim.topology import Topology
+
+CASES = 20
+"""Cases of one topology, unless something else is asked for."""
+LOG = "fuzz.jsonl"
+FAILURES = "failures"
+_MOST_LOG = 1 << 28
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in one case.
+
+    Parameters
+    ----------
+    sort : str
+        ``mismatch``, ``cycle``, or the name of the exception.
+    sentence : str
+    """
+
+    sort: str
+    sentence: str
+
+
+def failure(subject: Subject, case: Case) -> Failure | None:
+    """Return what goes wrong in a case, if anything does; an exception is a failure as well."""
+    try:
+        sentence = subject.failure(case)
+    except Exception as error:
+        return Failure(type(error).__name__, str(error) or repr(error))
+    if sentence is None:
+        return None
+    return Failure("cycle" if sentence.startswith("A transfer") else "mismatch", sentence)
+
+
+def attempt(topology: Topology, case: Case, build_dir: Path) -> Failure | None:
+    """Generate a topology and run one case of it; return what goes wrong, if anything does."""
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
+        try:
+            subject = Subject(topology, Path(scratch), build_dir)
+        except Exception as error:
+            return Failure(type(error).__name__, str(error) or repr(error))
+        with subject:
+            return failure(subject, case)
+
+
+def examine(seed: int, count: int, build_dir: Path, index: int) -> dict[str, Any]:
+    """Run ``count`` cases of topology ``index`` of a campaign; return its entry in the log."""
+    topology, started = draw(seed, index), time.monotonic()
+    entry: dict[str, Any] = {"index": index, "cases": 0, "builds": 0, "spikes": 0, "failed": []}
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
+        try:
+            subject = Subject(topology, Path(scratch), build_dir)
+        except Exception as error:
+            found = Failure(type(error).__name__, str(error) or repr(error))
+            entry["failed"].append([0, found.sort, found.sentence])
+        else:
+            with subject:
+                for number in range(count):
+                    wrong = failure(subject, draw_case(seed, index, number, topology["widths"]))
+                    entry["cases"] += 1
+                    if wrong is not None:
+                        entry["failed"].append([number, wrong.sort, wrong.sentence])
+                entry |= {"builds": subject.builds, "spikes": subject.spikes}
+                entry["stations"] = sorted({station.kind for station in subject.plan.stations})
+    return entry | {"seconds": round(time.monotonic() - started, 2)}
+
+
+class Campaign:
+    """Cases of random topologies; what is done is logged, so that a killed campaign goes on.
+
+    Parameters
+    ----------
+    seed : int
+    count : int
+        Cases in all.
+    directory : Path
+        Receives ``fuzz.jsonl`` with an entry for each topology, and ``failures/`` with a minimal
+        YAML file for each topology that failed.
+    build_dir : Path
+        Cache of Verilator's runtime; simulators of topologies leave it when they are done.
+    cases : int
+        Cases of one topology.
+
+    Raises
+    ------
+    SpikewrightError
+        If the directory belongs to another seed or number of cases.
+    """
+
+    def __init__(
+        self, seed: int, count: int, directory: Path, build_dir: Path, *, cases: int = CASES
+    ) -> None:
+        self.seed, self.count, self.cases = seed, count, cases
+        self.directory, self.build_dir = directory, build_dir
+        self.entries: dict[int, dict[str, Any]] = {}
+        self.head = {"seed": seed, "cases": cases}
+        self._resume()
+
+    def run(
+        self, *, jobs: int | None = None, smaller: bool = True, tell: Tell | None = None
+    ) -> dict[str, Any]:
+        """Run what is left; return the summary, see :meth:`summary`.
+
+        Parameters
+        ----------
+        jobs : int, optional
+            Processes; as many as there are cores without it.
+        smaller : bool
+            Whether failures are shrunk before they are kept.
+        tell : callable, optional
+            Told ("fuzz", cases done, all).
+        """
+        left = [index for index, _ in self._shares() if index not in self.entries]
+        shares, tell = dict(self._shares()), tell or (lambda stage, done, total: None)
+        tell("fuzz", self._done, self.count)
+        with ProcessPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+            work = [
+                pool.submit(partial(examine, self.seed, shares[index], self.build_dir), index)
+                for index in left
+            ]
+            for task in as_completed(work):
+                entry = task.result()
+                self.entries[entry["index"]] = entry
+                with (self.directory / LOG).open("a") as log:
+                    log.write(json.dumps(entry, sort_keys=True) + "\n")
+                tell("fuzz", self._done, self.count)
+        for entry in list(self.entries.values()):
+            if entry["failed"]:
+                self._keep(entry, smaller)
+        return self.summary()
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts: networks, cases, mismatches, builds, spikes, seconds, and what failed."""
+        entries = [self.entries[index] for index in sorted(self.entries)]
+        return {
+            "seed": self.seed,
+            "networks": len(entries),
+            "cases": sum(entry["cases"] for entry in entries),
+            "mismatches": sum(len(entry["failed"]) for entry in entries),
+            "builds": sum(entry["builds"] for entry in entries),
+            "spikes": sum(entry["spikes"] for entry in entries),
+            "stations": sorted({kind for e in entries for kind in e.get("stations", ())}),
+            "seconds": round(sum(entry["seconds"] for entry in entries), 1),
+            "failures": sorted(str(path) for path in self._failures.glob("*.yaml")),
+        }
+
+    @property
+    def _failures(self) -> Path:
+        return self.directory / FAILURES
+
+    @property
+    def _done(self) -> int:
+        return sum(entry["cases"] for entry in self.entries.values())
+
+    def _shares(self) -> Iterator[tuple[int, int]]:
+        """Yield (index, cases) of every topology."""
+        for index in range(-(-self.count // self.cases)):
+            yield index, min(self.cases, self.count - index * self.cases)
+
+    def _keep(self, entry: dict[str, Any], smaller: bool) -> None:
+        """Write the first failure of a topology, shrunk, unless it has been."""
+        path = self._failures / f"{self.seed}-{entry['index']}.yaml"
+        if path.exists():
+            return
+        number, sort, sentence = entry["failed"][0]
+        topology = draw(self.seed, entry["index"])
+        case = draw_case(self.seed, entry["index"], number, topology["widths"])
+
+        def fails(candidate: Topology, trial: Case) -> bool:
+            found = attempt(candidate, trial, self.build_dir)
+            return found is not None and found.sort == sort
+
+        if smaller and fails(topology, case):
+            topology, case, _ = shrink(topology, case, fails)
+            last = attempt(topology, case, self.build_dir)
+            sentence = last.sentence if last else sentence
+        store(path, topology, case, sentence)
+
+    def _resume(self) -> None:
+        log = self.directory / LOG
+        if not log.exists():
+            write_text(log, json.dumps(self.head, sort_keys=True) + "\n")
+            return
+        lines = read_text(log, _MOST_LOG).splitlines()
+        if not lines or parse_json(lines[0], str(log)) != self.head:
+            raise SpikewrightError(
+                f"Campaign {self.directory} was run with another seed or number of cases per "
+                f"network than {self.seed} and {self.cases}; choose another directory."
+            )
+        shares = dict(self._shares())
+        for line in lines[1:]:
+            try:
+                entry = parse_json(line, str(log))
+            except SpikewrightError:
+                continue  # the last line of a killed campaign may be cut off
+            index = entry["index"]
+            if entry["cases"] >= shares.get(index, 1 << 30) or (
+                index in shares and not entry["builds"] and entry["failed"]
+            ):
+                self.entries[index] = entry
+
+
+def store(path: Path, topology: Topology, case: Case, sentence: str) -> None:
+    """Write a topology and a case, with what went wrong, as YAML."""
+    text = yaml.safe_dump(
+        {"found": sentence, "topology": topology, "case": case.to_dict()},
+        sort_keys=False,
+        default_flow_style=None,
+        width=100,
+    )
+    write_text(path, text)
+
+
+def replay(path: Path, build_dir: Path) -> Failure | None:
+    """Run what :func:`store` wrote; return what goes wrong, if anything does.
+
+    Raises
+    ------
+    SpikewrightError
+        If the file is none of these.
+    """
+    found = load_yaml(path)
+    if not isinstance(found.get("topology"), dict) or not isinstance(found.get("case"), dict):
+        raise SpikewrightError(f"File {path} holds no topology and case.")
+    return attempt(found["topology"], Case.of(found["case"]), build_dir)

@@ -1,0 +1,258 @@
+"""Random topologies on Verilator, shrinking, logs of campaigns, and what the fuzzer once found."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ir.errors import SpikewrightError
+from ir.planner import build as plan
+from sim.campaign import Campaign, Failure, attempt, failure, replay, store
+from sim.case import CONTENTS, Case, Subject, draw_case
+from sim.draw import MOST_WORK, draw, work
+from sim.shrink import shrink
+from sim.topology import build
+
+FOUND = sorted((Path(__file__).parent / "found").glob("*.yaml"))
+SMALL = {
+    "seed": 3,
+    "steps": 2,
+    "widths": "format",
+    "pass": 0,
+    "input": {"channels": 1, "height": 2, "width": 3, "high": 3, "moving": False},
+    "parts": [
+        {
+            "kind": "unit",
+            "channels": 2,
+            "kernel": 1,
+            "stride": 1,
+            "padding": 0,
+            "scheme": "u3",
+            "fold": 0,
+            "loaders": 0,
+            "slice": 0,
+            "neuron": {"reset": "subtract", "initial": 5},
+        }
+    ],
+    "head": {"classes": 2, "scheme": "pot3", "fold": 0},
+}
+
+
+def test_a_fresh_sample_is_right(tmp_path, builds):
+    seed = secrets.randbelow(1 << 32)
+    found = Campaign(seed, 100, tmp_path, builds).run()
+    assert found["networks"] == 5
+    assert found["cases"] == 100
+    kept = "\n".join(Path(path).read_text() for path in found["failures"])
+    assert not found["mismatches"], f"seed {seed}:\n{kept}"
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_was_found_once_stays_right(path, builds):
+    assert replay(path, builds) is None
+
+
+def test_topologies_can_be_built_and_come_again():
+    for index in range(40):
+        topology = draw(5, index)
+        assert topology == draw(5, index)
+        assert yaml.safe_load(yaml.safe_dump(topology)) == topology
+        network, hardware = build(topology)
+        assert work(network) <= MOST_WORK
+        assert plan(network, hardware).steps == network.steps
+    assert draw(5, 0) != draw(6, 0)
+
+
+def test_topologies_hold_every_engine_format_and_neuron():
+    topologies = [draw(1, index) for index in range(150)]
+    plans = [plan(*build(topology)) for topology in topologies]
+    kinds = {station.kind for each in plans for station in each.stations}
+    assert {
+        "synapse",
+        "tile",
+        "attend",
+        "correlate",
+        "recall",
+        "align",
+        "maximum",
+        "window",
+    } <= kinds
+    text = json.dumps(topologies)
+    for word in ("u2", "u8", "pot2", "pot4", "binary", "ternary", "subtract", "none", "shift", ">"):
+        assert f'"{word}"' in text, word
+    networks = [build(topology)[0] for topology in topologies]
+    assert {1, 16} <= {network.steps for network in networks}
+    assert any(network.input.moving for network in networks)
+    assert any(min(network.input.shape[1:]) == 1 for network in networks)
+
+
+def test_cases_come_again_and_only_fill_what_they_may():
+    drawn = [draw_case(0, index, 1, "format") for index in range(60)]
+    assert drawn == [draw_case(0, index, 1, "format") for index in range(60)]
+    assert {case.contents for case in drawn} == set(CONTENTS)
+    assert {0.0, 1.0} <= {case.density for case in drawn}
+    assert any(case.gaps and case.stalls for case in drawn)
+    assert {draw_case(0, index, 1, "actual").contents for index in range(60)} == {"own"}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"colour": 1}, "Case has unknown key 'colour'"),
+        ({"images": 2.0}, "Case has images 2.0; allowed is int"),
+        ({"images": 1}, "outside its range"),
+        ({"density": 1.5}, "outside its range"),
+        ({"contents": "hers"}, "outside its range"),
+    ],
+)
+def test_damaged_cases_are_refused(values, sentence):
+    with pytest.raises(SpikewrightError, match=sentence):
+        Case.of(values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 0},
+        {"steps": None},
+        {"head": {}},
+        {"parts": [{"kind": "nothing"}]},
+        {"parts": [{"kind": "unit"}]},
+        {"parts": 7},
+        {"seed": "seven"},
+    ],
+)
+def test_damaged_topologies_are_refused(change):
+    with pytest.raises(SpikewrightError):
+        build(SMALL | change)
+
+
+@pytest.mark.parametrize("contents", CONTENTS)
+def test_every_kind_of_contents_is_right(contents, tmp_path, builds):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        case = Case(contents, 1, 0.7, 3, 1, 0.5, 0.5, 1)
+        assert subject.failure(case) is None
+        network, _ = subject.filled(case)
+        same = (network["part0.conv"].weight == subject.network["part0.conv"].weight).all()
+        assert same == (contents == "own")
+
+
+def test_a_wrong_golden_model_is_seen_and_shrunk(tmp_path, builds, monkeypatch):
+    topology = draw(2, 3)
+    case = Case("random", 3, 0.5, 4, 77, 0.5, 0.1, 9)
+    calls = []
+
+    def wrong(candidate, trial):
+        # A fault that any neuron of reset subtract shows, in a simulator that costs nothing.
+        calls.append(candidate)
+        return "subtract" in repr(candidate) and trial.density > 0
+
+    topology["parts"][0]["neuron"] = {**draw_neuron(), "reset": "subtract"}
+    small, least, tried = shrink(topology, case, wrong)
+    assert tried == len(calls) < 400
+    assert wrong(small, least)
+    network, _ = build(small)
+    assert len(network.layers) == 4
+    assert max(edge.channels for edge in network.edges.values()) == 1
+    assert network.steps == 1
+    assert (least.images, least.gaps, least.stalls, least.contents) == (2, 0, 0, "own")
+
+
+def draw_neuron():
+    return {
+        "charge": "shift",
+        "fire": ">",
+        "reset": "none",
+        "leak_shift": 2,
+        "frac_bits": 4,
+        "membrane_bits": 16,
+        "initial": 3,
+    }
+
+
+def test_shrinking_stops_at_its_limit():
+    topology = draw(2, 3)
+    same, case, tried = shrink(topology, Case(), lambda candidate, trial: False, most=7)
+    assert (same, case, tried) == (topology, Case(), 7)
+
+
+def test_failures_say_what_they_are(tmp_path, builds, monkeypatch):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        assert failure(subject, Case()) is None
+        monkeypatch.setattr(subject, "failure", lambda case: "layer x differs")
+        assert failure(subject, Case()) == Failure("mismatch", "layer x differs")
+        monkeypatch.setattr(subject, "failure", lambda case: "A transfer came in another cycle.")
+        assert failure(subject, Case()).sort == "cycle"
+        monkeypatch.setattr(subject, "failure", lambda case: 1 / 0)
+        assert failure(subject, Case()) == Failure("ZeroDivisionError", "division by zero")
+    assert attempt(SMALL | {"steps": 0}, Case(), builds).sort == "SpikewrightError"
+
+
+def test_campaigns_go_on_where_they_were_killed(tmp_path, builds, monkeypatch):
+    monkeypatch.setattr("sim.campaign.examine", _nothing)
+    monkeypatch.setattr("sim.campaign.ProcessPoolExecutor", _Here)
+    first = Campaign(1, 50, tmp_path, builds).run()
+    assert (first["networks"], first["cases"], first["mismatches"]) == (3, 50, 0)
+    log = tmp_path / "fuzz.jsonl"
+    lines = log.read_text().splitlines()
+    assert len(lines) == 4
+    log.write_text("\n".join([*lines[:2], lines[2][:9]]))
+    seen = []
+    more = Campaign(1, 70, tmp_path, builds).run(tell=lambda stage, done, total: seen.append(done))
+    assert (more["networks"], more["cases"]) == (4, 70)
+    assert (seen[0], seen[-1], len(seen)) == (20, 70, 4)
+    with pytest.raises(SpikewrightError, match="another seed or number of cases"):
+        Campaign(2, 50, tmp_path, builds)
+
+
+def _nothing(seed, count, build_dir, index):
+    return {
+        "index": index,
+        "cases": count,
+        "builds": 1,
+        "spikes": 5,
+        "failed": [],
+        "stations": ["synapse"],
+        "seconds": 0.0,
+    }
+
+
+class _Here:
+    """An executor that works at once, in this process, where patches hold."""
+
+    def __init__(self, jobs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failed):
+        pass
+
+    def submit(self, function, *given):
+        from concurrent.futures import Future
+
+        task = Future()
+        task.set_result(function(*given))
+        return task
+
+
+def test_failures_are_kept_and_replayed(tmp_path, builds, monkeypatch):
+    store(tmp_path / "a.yaml", SMALL, Case(), "layer x differs")
+    assert replay(tmp_path / "a.yaml", builds) is None
+    (tmp_path / "b.yaml").write_text("found: nothing\n")
+    with pytest.raises(SpikewrightError, match="holds no topology and case"):
+        replay(tmp_path / "b.yaml", builds)
+    monkeypatch.setattr("sim.campaign.ProcessPoolExecutor", _Here)
+    monkeypatch.setattr("sim.case.Subject.failure", lambda subject, case: "layer x differs")
+    monkeypatch.setattr("sim.campaign.draw", lambda seed, index: SMALL)
+    found = Campaign(1, 2, tmp_path / "run", builds, cases=2).run(smaller=False)
+    assert found["mismatches"] == 2
+    (path,) = found["failures"]
+    kept = yaml.safe_load(Path(path).read_text())
+    assert kept["topology"] == SMALL
+    assert kept["found"] == "layer x differs"
