@@ -122,7 +122,12 @@ class Campaign:
         self._resume()
 
     def run(
-        self, *, jobs: int | None = None, smaller: bool = True, tell: Tell | None = None
+        self,
+        *,
+        jobs: int | None = None,
+        smaller: bool = True,
+        stop: bool = False,
+        tell: Tell | None = None,
     ) -> dict[str, Any]:
         """Run what is left; return the summary, see :meth:`summary`.
 
@@ -132,6 +137,8 @@ class Campaign:
             Processes; as many as there are cores without it.
         smaller : bool
             Whether failures are shrunk before they are kept.
+        stop : bool
+            Whether to begin no other topology once one has failed.
         tell : callable, optional
             Told ("fuzz", cases done, all).
         """
@@ -149,6 +156,9 @@ class Campaign:
                 with (self.directory / LOG).open("a") as log:
                     log.write(json.dumps(entry, sort_keys=True) + "\n")
                 tell("fuzz", self._done, self.count)
+                if stop and entry["failed"]:
+                    pool.shutdown(cancel_futures=True)
+                    break
         for entry in list(self.entries.values()):
             if entry["failed"]:
                 self._keep(entry, smaller)

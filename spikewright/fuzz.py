@@ -27,6 +27,7 @@ def fuzz(
         int | None, typer.Option(help="Processes; as many as cores without.", min=1, max=1024)
     ] = None,
     shrink: Annotated[bool, typer.Option(help="Make failures small before they are kept.")] = True,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop at the first failure.")] = False,
     again: Annotated[
         list[Path] | None,
         typer.Option("--replay", help="Run the case of a YAML file instead; repeatable."),
@@ -49,7 +50,7 @@ def fuzz(
     else:
         with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch, progress() as tell:
             campaign = Campaign(seed, count, run or Path(scratch), simulators, cases=cases)
-            found = campaign.run(jobs=jobs, smaller=shrink, tell=tell)
+            found = campaign.run(jobs=jobs, smaller=shrink, stop=stop, tell=tell)
             if run is None:
                 found["failures"] = [_kept(Path(path)) for path in found["failures"]]
     show(found, json)
