@@ -98,6 +98,11 @@ class _Builder:
         reach = int(min(reach, neuron.membrane.high / 2))
         threshold = self.rng.integers(1, max(2, reach + 1), edge.channels)
         bias = self.rng.integers(-(reach // 4) - 1, reach // 4 + 2, edge.channels)
+        # Half of them are whole and small, so that membranes meet them exactly.
+        small = self.rng.random(edge.channels) < 0.5
+        whole = self.rng.integers(0, 5, edge.channels) << neuron.frac_bits
+        threshold = np.where(small, np.minimum(whole, neuron.membrane.high), threshold)
+        bias = np.where(small, 0, bias)
         return self.put(LIF(name, (source,), neuron, threshold, bias))
 
     def unit(self, name: str, source: str, out: int, part: Values) -> str:

@@ -1,0 +1,66 @@
+"""Netlists after synthesis, as Verilog that a simulator takes in place of the design."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ir.errors import SpikewrightError
+from ir.strict import write_text
+from sim.testbench import TOP
+from sim.yosys import Design, yosys
+
+# How a fabric is mapped, and where Yosys keeps the models of its cells. Yosys has no models of the
+# block RAMs and multipliers of ECP5 and 7-series; memories become LUT RAM and logic there.
+_FABRICS = {
+    "ecp5": ("synth_ecp5 -nobram -nodsp", "+/ecp5/cells_sim.v"),
+    "ice40": ("synth_ice40 -device hx", "-DICE40_HX +/ice40/cells_sim.v"),
+    "xc7": (
+        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nobram -nodsp -nosrl",
+        "+/xilinx/cells_sim.v",
+    ),
+}
+FABRICS = tuple(_FABRICS)
+"""Fabrics whose netlists can be simulated."""
+
+
+def netlist(verilog: Path, fabric: str, out: Path) -> None:
+    """Synthesise emitted Verilog and write the cells with their models as ``accelerator.v``.
+
+    The result has the ports of the design and its memory contents, but no probes.
+
+    Parameters
+    ----------
+    verilog : Path
+        Directory that ``hw.emit`` wrote.
+    fabric : str
+        One of :data:`FABRICS`.
+    out : Path
+        Directory; receives ``accelerator.v``.
+
+    Raises
+    ------
+    SpikewrightError
+        If the fabric has no models, or Yosys fails.
+    """
+    if fabric not in _FABRICS:
+        raise SpikewrightError(
+            f"Fabric {fabric!r:.40} has no cell models; allowed are {', '.join(FABRICS)}."
+        )
+    command, models = _FABRICS[fabric]
+    design = Design.read(verilog)
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
+        work = Path(folder)
+        design.place(design.below(TOP), work)
+        script = [
+            "read_verilog design.v",
+            f"{command} -top {TOP}",
+            "check -mapped -assert",
+            f"read_verilog -overwrite {models}",
+            "proc",
+            "flatten",
+            "opt_clean",
+            "write_verilog -noattr netlist.v",
+        ]
+        yosys(script, work, out / "yosys.log")
+        write_text(out / f"{TOP}.v", (work / "netlist.v").read_text())
