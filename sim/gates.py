@@ -13,8 +13,8 @@ from ir.strict import write_text
 from sim.testbench import TOP
 from sim.yosys import Design, yosys
 
-# How a fabric is mapped, and the file of Yosys that holds the models of its cells. There are none of
-# block RAMs and multipliers of ECP5 and 7-series; memories become LUT RAM and logic there.
+# How a fabric is mapped, and the file of Yosys that holds the models of its cells. There are none
+# of block RAMs and multipliers of ECP5 and 7-series; memories become LUT RAM and logic there.
 _FABRICS = {
     "ecp5": ("synth_ecp5 -nobram -nodsp", "ecp5/cells_sim.v"),
     "ice40": ("synth_ice40 -device hx", "ice40/cells_sim.v"),
