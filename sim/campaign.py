@@ -8,8 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ import yaml
 
 from ir.errors import SpikewrightError
 from ir.strict import load_yaml, parse_json, read_text, write_text
-from sim.case import Case, Subject, draw_case
+from sim.case import TARGETS, Case, Subject, draw_case
 from sim.draw import draw
+from sim.gates import FABRICS
 from sim.shrink import shrink
 from sim.topology import Topology
 
@@ -68,26 +68,54 @@ def attempt(topology: Topology, case: Case, build_dir: Path) -> Failure | None:
             return failure(subject, case)
 
 
-def examine(seed: int, count: int, build_dir: Path, index: int) -> dict[str, Any]:
-    """Run ``count`` cases of topology ``index`` of a campaign; return its entry in the log."""
-    topology, started = draw(seed, index), time.monotonic()
-    entry: dict[str, Any] = {"index": index, "cases": 0, "builds": 0, "spikes": 0, "failed": []}
+@dataclass(frozen=True)
+class Share:
+    """What is asked of one topology.
+
+    Parameters
+    ----------
+    index : int
+        Number of the topology.
+    cases : int
+        Cases on Verilator.
+    others : tuple of str
+        Further targets, see :data:`sim.case.TARGETS`, that run the first case again.
+    """
+
+    index: int
+    cases: int
+    others: tuple[str, ...] = ()
+
+
+def examine(seed: int, build_dir: Path, share: Share) -> dict[str, Any]:
+    """Run the cases of one topology of a campaign; return its entry in the log."""
+    topology, started = draw(seed, share.index), time.monotonic()
+    entry: dict[str, Any] = {"index": share.index, "builds": 0, "spikes": 0, "stations": []}
+    ran: dict[str, int] = {}
+    failed: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
         try:
             subject = Subject(topology, Path(scratch), build_dir)
         except Exception as error:
-            found = Failure(type(error).__name__, str(error) or repr(error))
-            entry["failed"].append([0, found.sort, found.sentence])
+            failed.append(_failed(Case(), Failure(type(error).__name__, str(error) or repr(error))))
         else:
+            widths = topology["widths"]
+            cases = [draw_case(seed, share.index, number, widths) for number in range(share.cases)]
+            cases += [replace(cases[0], target=target) for target in share.others]
             with subject:
-                for number in range(count):
-                    wrong = failure(subject, draw_case(seed, index, number, topology["widths"]))
-                    entry["cases"] += 1
+                for case in cases:
+                    wrong = failure(subject, case)
+                    ran[case.target] = ran.get(case.target, 0) + 1
                     if wrong is not None:
-                        entry["failed"].append([number, wrong.sort, wrong.sentence])
-                entry |= {"builds": subject.builds, "spikes": subject.spikes}
-                entry["stations"] = sorted({station.kind for station in subject.plan.stations})
-    return entry | {"seconds": round(time.monotonic() - started, 2)}
+                        failed.append(_failed(case, wrong))
+            entry["builds"], entry["spikes"] = subject.builds, subject.spikes
+            entry["stations"] = sorted({station.kind for station in subject.plan.stations})
+    seconds = round(time.monotonic() - started, 2)
+    return entry | {"ran": ran, "failed": failed, "seconds": seconds}
+
+
+def _failed(case: Case, wrong: Failure) -> dict[str, Any]:
+    return {"case": case.to_dict(), "sort": wrong.sort, "found": wrong.sentence}
 
 
 class Campaign:
@@ -105,20 +133,32 @@ class Campaign:
         Cache of Verilator's runtime; simulators of topologies leave it when they are done.
     cases : int
         Cases of one topology.
+    icarus, netlists : int
+        Topologies, from the first, whose first case runs on Icarus and as a netlist too; fabrics
+        take turns.
 
     Raises
     ------
     SpikewrightError
-        If the directory belongs to another seed or number of cases.
+        If the directory belongs to a campaign with other numbers.
     """
 
     def __init__(
-        self, seed: int, count: int, directory: Path, build_dir: Path, *, cases: int = CASES
+        self,
+        seed: int,
+        count: int,
+        directory: Path,
+        build_dir: Path,
+        *,
+        cases: int = CASES,
+        icarus: int = 0,
+        netlists: int = 0,
     ) -> None:
         self.seed, self.count, self.cases = seed, count, cases
+        self.icarus, self.netlists = icarus, netlists
         self.directory, self.build_dir = directory, build_dir
         self.entries: dict[int, dict[str, Any]] = {}
-        self.head = {"seed": seed, "cases": cases}
+        self.head = {"seed": seed, "cases": cases, "icarus": icarus, "netlists": netlists}
         self._resume()
 
     def run(
@@ -142,14 +182,11 @@ class Campaign:
         tell : callable, optional
             Told ("fuzz", cases done, all).
         """
-        left = [index for index, _ in self._shares() if index not in self.entries]
-        shares, tell = dict(self._shares()), tell or (lambda stage, done, total: None)
+        left = [share for share in self._shares() if share.index not in self.entries]
+        tell = tell or (lambda stage, done, total: None)
         tell("fuzz", self._done, self.count)
         with ProcessPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-            work = [
-                pool.submit(partial(examine, self.seed, shares[index], self.build_dir), index)
-                for index in left
-            ]
+            work = [pool.submit(examine, self.seed, self.build_dir, share) for share in left]
             for task in as_completed(work):
                 entry = task.result()
                 self.entries[entry["index"]] = entry
@@ -165,16 +202,18 @@ class Campaign:
         return self.summary()
 
     def summary(self) -> dict[str, Any]:
-        """Return counts: networks, cases, mismatches, builds, spikes, seconds, and what failed."""
+        """Return counts: networks, cases by target, mismatches, builds, spikes, and what failed."""
         entries = [self.entries[index] for index in sorted(self.entries)]
+        ran = {name: sum(entry["ran"].get(name, 0) for entry in entries) for name in TARGETS}
         return {
             "seed": self.seed,
             "networks": len(entries),
-            "cases": sum(entry["cases"] for entry in entries),
+            "cases": ran.pop("verilator"),
+            **ran,
             "mismatches": sum(len(entry["failed"]) for entry in entries),
             "builds": sum(entry["builds"] for entry in entries),
             "spikes": sum(entry["spikes"] for entry in entries),
-            "stations": sorted({kind for e in entries for kind in e.get("stations", ())}),
+            "stations": sorted({kind for entry in entries for kind in entry["stations"]}),
             "seconds": round(sum(entry["seconds"] for entry in entries), 1),
             "failures": sorted(str(path) for path in self._failures.glob("*.yaml")),
         }
@@ -185,21 +224,24 @@ class Campaign:
 
     @property
     def _done(self) -> int:
-        return sum(entry["cases"] for entry in self.entries.values())
+        return sum(entry["ran"].get("verilator", 0) for entry in self.entries.values())
 
-    def _shares(self) -> Iterator[tuple[int, int]]:
-        """Yield (index, cases) of every topology."""
+    def _shares(self) -> Iterator[Share]:
         for index in range(-(-self.count // self.cases)):
-            yield index, min(self.cases, self.count - index * self.cases)
+            others = ["icarus"] if index < self.icarus else []
+            if index < self.netlists:
+                others.append(FABRICS[index % len(FABRICS)])
+            cases = min(self.cases, self.count - index * self.cases)
+            yield Share(index, cases, tuple(others))
 
     def _keep(self, entry: dict[str, Any], smaller: bool) -> None:
         """Write the first failure of a topology, shrunk, unless it has been."""
         path = self._failures / f"{self.seed}-{entry['index']}.yaml"
         if path.exists():
             return
-        number, sort, sentence = entry["failed"][0]
-        topology = draw(self.seed, entry["index"])
-        case = draw_case(self.seed, entry["index"], number, topology["widths"])
+        first = entry["failed"][0]
+        sort, sentence = first["sort"], first["found"]
+        topology, case = draw(self.seed, entry["index"]), Case.of(first["case"])
 
         def fails(candidate: Topology, trial: Case) -> bool:
             found = attempt(candidate, trial, self.build_dir)
@@ -219,20 +261,20 @@ class Campaign:
         lines = read_text(log, _MOST_LOG).splitlines()
         if not lines or parse_json(lines[0], str(log)) != self.head:
             raise SpikewrightError(
-                f"Campaign {self.directory} was run with another seed or number of cases per "
-                f"network than {self.seed} and {self.cases}; choose another directory."
+                f"Campaign {self.directory} was run with other numbers than {self.head}; choose "
+                f"another directory."
             )
-        shares = dict(self._shares())
+        wanted = {share.index: share for share in self._shares()}
         for line in lines[1:]:
             try:
                 entry = parse_json(line, str(log))
             except SpikewrightError:
                 continue  # the last line of a killed campaign may be cut off
-            index = entry["index"]
-            if entry["cases"] >= shares.get(index, 1 << 30) or (
-                index in shares and not entry["builds"] and entry["failed"]
-            ):
-                self.entries[index] = entry
+            share = wanted.get(entry["index"])
+            ran = entry["ran"].get("verilator", 0)
+            # One that could not be generated has no cases; the last of a shorter campaign has few.
+            if share is None or ran >= share.cases or not ran:
+                self.entries[entry["index"]] = entry
 
 
 def store(path: Path, topology: Topology, case: Case, sentence: str) -> None:

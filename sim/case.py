@@ -21,12 +21,17 @@ from ir.schedule import schedule
 from ir.sizing import sized
 from ir.tile import Tile
 from sim.cosimulate import compiled, cosimulate
+from sim.gates import FABRICS, netlist
 from sim.shard import Stalls
 from sim.topology import Topology, build
 
 CONTENTS = ("own", "random", "ends", "zeros", "wild")
 """Memory contents: those of the topology; random codes of weights; only codes of the largest and
 smallest levels; only zeros; random bits everywhere, biases and thresholds too."""
+TARGETS = ("verilator", "icarus", *FABRICS)
+"""What simulates: Verilator, Icarus, or Verilator the netlist after synthesis for a fabric."""
+_PATIENCE = 10_000
+"""Cycles without a transfer after which a design hangs; more than any sample of a case takes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Case:
     gaps, stalls : float
         Shares of cycles in which the source offers nothing and the sink takes nothing, 0 to 0.95.
     stalls_seed : int
+    target : str
+        One of :data:`TARGETS`. Of a netlist, answers and their cycles are compared, not layers.
     """
 
     contents: str = "own"
@@ -55,6 +62,7 @@ class Case:
     gaps: float = 0.0
     stalls: float = 0.0
     stalls_seed: int = 0
+    target: str = "verilator"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for YAML."""
@@ -80,12 +88,19 @@ class Case:
                     f"Case has {name} {value!r:.40}; allowed is {type(known[name]).__name__}."
                 )
         case = cls(**values)
-        if (
-            case.contents not in CONTENTS
-            or not 0 <= case.density <= 1
-            or not 2 <= case.images <= 64
+        for noun, given, allowed in (
+            ("contents", case.contents, CONTENTS),
+            ("target", case.target, TARGETS),
         ):
-            raise SpikewrightError(f"Case {values!r:.200} is outside its range.")
+            if given not in allowed:
+                raise SpikewrightError(
+                    f"Case has {noun} {given!r:.40}; allowed are {', '.join(allowed)}."
+                )
+        if not 0 <= case.density <= 1 or not 2 <= case.images <= 64:
+            raise SpikewrightError(
+                f"Case has density {case.density} and {case.images} images; allowed are 0 to 1 and "
+                f"2 to 64."
+            )
         return case
 
 
@@ -133,24 +148,29 @@ class Subject:
         self.own = images(self.network, self.plan)
         self.builds = self.spikes = 0
         self._schedules: dict[int, Any] = {}
-        self._binary: Path | None = None
+        self._binaries: list[Path] = []
 
     def __enter__(self) -> Subject:
-        """Compile the simulator; it is deleted at the end unless it was there before."""
-        built, _ = compiled(self.verilog, self.plan, self.build_dir)
-        if not built.cached:
-            self.builds, self._binary = 1, built.binary
+        """Let simulators be compiled; they are deleted at the end unless they were there before."""
         return self
 
     def __exit__(self, *failed: object) -> None:
-        if self._binary is not None:
-            shutil.rmtree(self._binary.parent, ignore_errors=True)
+        for binary in self._binaries:
+            shutil.rmtree(binary.parent, ignore_errors=True)
 
     def failure(self, case: Case) -> str | None:
         """Return what went wrong, in one sentence, or None if every value and cycle is right."""
         network, verilog = self.filled(case)
         if case.images not in self._schedules:
             self._schedules[case.images] = schedule(self.plan, case.images)
+        simulator = "icarus" if case.target == "icarus" else "verilator"
+        probes = case.target not in FABRICS
+        if not probes:
+            verilog = self._netlist(verilog, case.target)
+        built, _ = compiled(verilog, self.plan, self.build_dir, probes=probes, simulator=simulator)
+        if not built.cached:
+            self.builds += simulator == "verilator"
+            self._binaries.append(built.binary)
         paused = case.gaps > 0 or case.stalls > 0
         found = cosimulate(
             verilog,
@@ -161,12 +181,22 @@ class Subject:
             shards=1,
             stalls=Stalls(case.gaps, case.stalls, case.stalls_seed) if paused else None,
             schedule=self._schedules[case.images],
+            limit=_PATIENCE,
+            probes=probes,
+            simulator=simulator,
             checksums=False,
         )
         self.spikes += found.spikes_compared
         if found.mismatches:
             return found.first_difference
         return None if found.cycles_as_predicted else "A transfer came in another cycle."
+
+    def _netlist(self, verilog: Path, fabric: str) -> Path:
+        """Return the folder of the netlist of a design, synthesised once."""
+        folder = verilog.with_name(f"{verilog.name}-{fabric}")
+        if not folder.exists():
+            netlist(verilog, fabric, folder)
+        return folder
 
     def filled(self, case: Case) -> tuple[Network, Path]:
         """Return the network with the memory contents of a case, and its Verilog."""

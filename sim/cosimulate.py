@@ -17,9 +17,12 @@ from ir.manifest import verify
 from ir.network import Network
 from ir.plan import Plan
 from ir.schedule import Schedule
+from sim import icarus
 from sim.check import Golden, check
 from sim.compare import Comparison, probed
-from sim.cycles import Cycles
+from sim.cycles import Cycles, total
+from sim.dialect import TEXT, C
+from sim.icarus import IcarusShard
 from sim.shard import Shard, Stalls
 from sim.stimulus import pack
 from sim.testbench import BENCH, Bench, generate
@@ -27,6 +30,7 @@ from sim.verilator import Build, build
 
 LEAST_SAMPLES = 4
 LIMIT = 100_000
+SIMULATORS: dict[str, type[Shard]] = {"verilator": Shard, "icarus": IcarusShard}
 
 
 Progress = Callable[[str, int, int], None]
@@ -137,6 +141,7 @@ def cosimulate(
     limit: int = LIMIT,
     probes: bool = True,
     cocotb: str | None = None,
+    simulator: str = "verilator",
     progress: Progress | None = None,
     checksums: bool = True,
 ) -> Result:
@@ -169,6 +174,8 @@ def cosimulate(
     cocotb : str, optional
         Python module of the cocotb test that drives clock and reset, such as ``sim.bench``; without
         it a loop in C++ does, which is several times as fast.
+    simulator : str
+        ``verilator`` or ``icarus``.
     progress : callable, optional
         Told (stage, done, all) with stages ``build``, ``simulate`` and ``compare``.
     checksums : bool
@@ -188,15 +195,16 @@ def cosimulate(
     tell = progress or (lambda stage, done, total: None)
     tell("build", 0, 1)
     begin = time.perf_counter()
-    built, bench = compiled(verilog_dir, plan, build_dir, probes=probes)
+    built, bench = compiled(verilog_dir, plan, build_dir, probes=probes, simulator=simulator)
     streams = probed(plan, bench.streams)
+    most = 0 if schedule is None else _most(total(schedule, len(images)), stalls) + limit
     build_seconds = time.perf_counter() - begin
     tell("build", 1, 1)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
         base = Path(scratch) if run_dir is None else run_dir
         slices = np.array_split(images, _count(len(images), shards))
         workers = [
-            Shard(
+            SIMULATORS[simulator](
                 built,
                 bench,
                 base / f"shard{index}",
@@ -205,6 +213,7 @@ def cosimulate(
                 len(part),
                 stalls,
                 limit,
+                most,
                 cocotb,
             )
             for index, part in enumerate(slices)
@@ -253,20 +262,39 @@ def cosimulate(
 
 
 def compiled(
-    verilog_dir: Path, plan: Plan, build_dir: Path, *, probes: bool = True
+    verilog_dir: Path,
+    plan: Plan,
+    build_dir: Path,
+    *,
+    probes: bool = True,
+    simulator: str = "verilator",
 ) -> tuple[Build, Bench]:
     """Compile emitted Verilog with a bench around it, or find what was compiled before.
 
     Raises
     ------
     SpikewrightError
-        If ``verilog_dir`` holds no accelerator, or a tool fails.
+        If ``verilog_dir`` holds no accelerator, the simulator is unknown, or a tool fails.
     """
+    if simulator not in SIMULATORS:
+        raise SpikewrightError(
+            f"Simulator is {simulator!r:.40}; allowed are {', '.join(SIMULATORS)}."
+        )
     sources = {path.name: path.read_text() for path in sorted(verilog_dir.glob("*.v"))}
     if "accelerator.v" not in sources:
         raise SpikewrightError(f"Directory {verilog_dir} holds no accelerator.v.")
-    bench = generate(sources["accelerator.v"], plan.sink.words, probes=probes)
-    return build(sources | bench.sources, BENCH, build_dir), bench
+    lean = simulator == "verilator"
+    bench = generate(
+        sources["accelerator.v"], plan.sink.words, probes=probes, dialect=C if lean else TEXT
+    )
+    make = build if lean else icarus.build
+    return make(sources | bench.sources, BENCH, build_dir), bench
+
+
+def _most(cycles: int, stalls: Stalls | None) -> int:
+    """Return cycles that a design that takes ``cycles`` without pauses never needs, up to 2^31."""
+    share = 1.0 if stalls is None else 1 / (1 - stalls.gaps) + 1 / (1 - stalls.stalls)
+    return min(int(3 * share * cycles), 1 << 31)
 
 
 def longest(images: int, shards: int) -> int:

@@ -138,13 +138,13 @@ def measure(
         exact,
         None if schedule is None else schedule.latency,
         None if schedule is None else schedule.interval,
-        None if schedule is None else _total(schedule, samples),
+        None if schedule is None else total(schedule, samples),
         layers,
         None if earliest is None else earliest[1],
     )
 
 
-def _total(schedule: Schedule, samples: int) -> int:
+def total(schedule: Schedule, samples: int) -> int:
     """Return the predicted last output cycle; beyond the schedule each sample adds an interval."""
     last = schedule.moves[schedule.plan.sink.name][:, -1]
     if samples <= len(last):

@@ -41,7 +41,7 @@ module bench;
   reg [@padded@-1:0] stimulus [0:@most@-1];
   integer values, progress;
   initial begin
-    $readmemh("stimulus.mem", stimulus, 0, @most@ - 1);
+    $readmemh("stimulus.mem", stimulus);
     values = $fopen("values.txt");
     progress = $fopen("progress.txt");
   end
@@ -100,7 +100,12 @@ class Dialect:
             lines = "".join(f'    spikewright_value("{name}", {value});\n' for name, value in rows)
             return f"  final begin\n{lines}  end\n"
         lines = "".join(f'    $fdisplay(values, "{name} %0d", {value});\n' for name, value in rows)
-        return f"  always @(posedge clk) if (!rst && over) begin\n{lines}    $finish;\n  end\n"
+        # A handshake that is neither 0 nor 1 would go on for ever.
+        return (
+            f"  always @(posedge clk) if (!rst && over) begin\n{lines}    $finish;\n  end\n"
+            f"  always @(posedge clk) if (!rst && moved === 1'bx) begin\n"
+            f'    $fdisplay(values, "unknown %0d", cycle);\n    $finish;\n  end\n'
+        )
 
     def monitor(self, index: int, stream: Stream) -> str:
         """Return what records every transfer of a stream, and whether a word waits at the end."""

@@ -92,6 +92,8 @@ class Shard:
     stalls : Stalls or None
     limit : int
         Cycles without any transfer after which the design counts as hung.
+    most : int
+        Cycles in all after which it does as well; 0 for any number.
     cocotb : str or None
         Python module of the cocotb test that drives clock and reset; the loop in C++ without it.
     """
@@ -106,11 +108,12 @@ class Shard:
         samples: int,
         stalls: Stalls | None,
         limit: int,
+        most: int,
         cocotb: str | None = None,
     ) -> None:
         self.bench, self.build, self.cocotb = bench, build, cocotb
         self.folder, self.images = folder.resolve(), images.resolve()
-        self.samples, self.limit = samples, limit
+        self.samples, self.limit, self.most = samples, limit, most
         self.log = self.folder / "simulation.log"
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.iterdir():
@@ -133,6 +136,7 @@ class Shard:
             f"+words={self.words}",
             f"+samples={self.samples}",
             f"+limit={self.limit}",
+            f"+most={self.most}",
         ]
         environment = None
         if self.cocotb is not None:
@@ -192,8 +196,9 @@ class Shard:
         except (OSError, ValueError, KeyError) as error:
             raise self._failed() from error
         if hung:
+            silent = f"no transfer for {self.limit} cycles after cycle {last}"
             raise SpikewrightError(
-                f"The accelerator hung: no transfer for {self.limit} cycles after cycle {last}, "
+                f"The accelerator hung: {silent if cycles != self.most else 'no end'}, "
                 f"with {finished} of {self.samples} samples finished. "
                 f"{stuck(report['waiting'], streams, self.samples)}"
             )

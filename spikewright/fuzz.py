@@ -19,6 +19,12 @@ def fuzz(
     cases: Annotated[
         int, typer.Option(help="Cases of one topology, which is compiled once.", min=1, max=10_000)
     ] = 20,
+    icarus: Annotated[
+        int, typer.Option(help="Topologies whose first case runs on Icarus too.", min=0)
+    ] = 0,
+    netlists: Annotated[
+        int, typer.Option(help="Topologies that run as netlists after synthesis too.", min=0)
+    ] = 0,
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Directory of log and failures, to go on from."),
@@ -49,7 +55,15 @@ def fuzz(
         }
     else:
         with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch, progress() as tell:
-            campaign = Campaign(seed, count, run or Path(scratch), simulators, cases=cases)
+            campaign = Campaign(
+                seed,
+                count,
+                run or Path(scratch),
+                simulators,
+                cases=cases,
+                icarus=icarus,
+                netlists=netlists,
+            )
             found = campaign.run(jobs=jobs, smaller=shrink, stop=stop, tell=tell)
             if run is None:
                 found["failures"] = [_kept(Path(path)) for path in found["failures"]]

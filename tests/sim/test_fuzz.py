@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,15 @@ import yaml
 
 from ir.errors import SpikewrightError
 from ir.planner import build as plan
+from sim import icarus
 from sim.campaign import Campaign, Failure, attempt, failure, replay, store
 from sim.case import CONTENTS, Case, Subject, draw_case
 from sim.draw import MOST_WORK, draw, work
+from sim.gates import FABRICS, netlist
 from sim.shrink import shrink
 from sim.topology import build
 
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no Icarus Verilog")
 FOUND = sorted((Path(__file__).parent / "found").glob("*.yaml"))
 SMALL = {
     "seed": 3,
@@ -104,9 +109,10 @@ def test_cases_come_again_and_only_fill_what_they_may():
     [
         ({"colour": 1}, "Case has unknown key 'colour'"),
         ({"images": 2.0}, "Case has images 2.0; allowed is int"),
-        ({"images": 1}, "outside its range"),
-        ({"density": 1.5}, "outside its range"),
-        ({"contents": "hers"}, "outside its range"),
+        ({"images": 1}, "Case has density 0.5 and 1 images"),
+        ({"density": 1.5}, "Case has density 1.5"),
+        ({"contents": "hers"}, "Case has contents 'hers'; allowed are own"),
+        ({"target": "modelsim"}, "Case has target 'modelsim'; allowed are verilator, icarus, ecp5"),
     ],
 )
 def test_damaged_cases_are_refused(values, sentence):
@@ -205,14 +211,14 @@ def test_campaigns_go_on_where_they_were_killed(tmp_path, builds, monkeypatch):
     more = Campaign(1, 70, tmp_path, builds).run(tell=lambda stage, done, total: seen.append(done))
     assert (more["networks"], more["cases"]) == (4, 70)
     assert (seen[0], seen[-1], len(seen)) == (20, 70, 4)
-    with pytest.raises(SpikewrightError, match="another seed or number of cases"):
+    with pytest.raises(SpikewrightError, match="was run with other numbers"):
         Campaign(2, 50, tmp_path, builds)
 
 
-def _nothing(seed, count, build_dir, index):
+def _nothing(seed, build_dir, share):
     return {
-        "index": index,
-        "cases": count,
+        "index": share.index,
+        "ran": {"verilator": share.cases, **dict.fromkeys(share.others, 1)},
         "builds": 1,
         "spikes": 5,
         "failed": [],
@@ -255,4 +261,99 @@ def test_failures_are_kept_and_replayed(tmp_path, builds, monkeypatch):
     (path,) = found["failures"]
     kept = yaml.safe_load(Path(path).read_text())
     assert kept["topology"] == SMALL
+    assert kept["case"] == draw_case(1, 0, 0, "format").to_dict()
     assert kept["found"] == "layer x differs"
+
+
+def test_campaigns_ask_other_simulators_too(tmp_path, builds, monkeypatch):
+    monkeypatch.setattr("sim.campaign.examine", _nothing)
+    monkeypatch.setattr("sim.campaign.ProcessPoolExecutor", _Here)
+    found = Campaign(1, 100, tmp_path, builds, icarus=2, netlists=4).run()
+    assert (found["networks"], found["cases"]) == (5, 100)
+    assert [found[name] for name in ("icarus", "ecp5", "ice40", "xc7")] == [2, 2, 1, 1]
+
+
+def test_topologies_that_cannot_be_generated_are_failures(tmp_path, builds, monkeypatch):
+    monkeypatch.setattr("sim.campaign.ProcessPoolExecutor", _Here)
+    monkeypatch.setattr("sim.campaign.draw", lambda seed, index: SMALL)
+    monkeypatch.setattr("sim.case.emit", lambda *given: 1 / 0)
+    found = Campaign(1, 3, tmp_path, builds).run()
+    assert (found["networks"], found["cases"], found["mismatches"]) == (1, 0, 1)
+    kept = yaml.safe_load(Path(found["failures"][0]).read_text())
+    assert kept["found"] == "division by zero"
+    assert kept["topology"]["input"]["height"] == 1
+    again = Campaign(1, 3, tmp_path, builds)
+    assert again.summary() == found
+
+
+@pytest.mark.parametrize("fabric", FABRICS)
+def test_netlists_after_synthesis_are_right(fabric, tmp_path, builds):
+    case = Case("own", 0, 0.7, 3, 1, 0.5, 0.5, 1, fabric)
+    with Subject(SMALL, tmp_path, builds) as subject:
+        assert subject.failure(case) is None
+        assert subject.spikes == 0
+        verilog = tmp_path / f"own-{fabric}" / "accelerator.v"
+        text = verilog.read_text()
+        assert {"ecp5": "LUT4", "ice40": "SB_LUT4", "xc7": "LUT"}[fabric] in text
+        # Wrong contents of a single LUT are seen.
+        verilog.write_text(_upset(text))
+        assert failure(subject, case) is not None
+
+
+def _upset(text):
+    """Return a netlist in which most LUTs have other contents."""
+    return re.sub(r"(16'h)([0-9a-f]{4})", lambda found: found[1] + found[2][::-1], text)
+
+
+def test_fabrics_without_models_are_refused(tmp_path):
+    with pytest.raises(
+        SpikewrightError, match="Fabric 'gowin' has no cell models; allowed are ecp5"
+    ):
+        netlist(tmp_path, "gowin", tmp_path / "out")
+
+
+@needs_icarus
+@pytest.mark.parametrize("paused", [0.0, 0.5])
+def test_icarus_agrees(paused, tmp_path, builds):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        case = Case("random", 1, 0.7, 3, 1, paused, paused, 1, "icarus")
+        assert subject.failure(case) is None
+        assert subject.spikes > 0
+        assert subject.builds == 0
+
+
+@needs_icarus
+def test_icarus_sees_values_that_are_neither(tmp_path, builds):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        path = subject.verilog / "accelerator.v"
+        text = path.read_text()
+        damaged = re.sub(r"assign o__payload = (.*?);", r"assign o__payload = (\1) + 1'bx;", text)
+        assert damaged != text
+        path.write_text(damaged)
+        found = failure(subject, Case(target="icarus"))
+        assert found.sort == "SpikewrightError"
+        assert "neither 0 nor 1" in found.sentence
+
+
+@needs_icarus
+def test_icarus_says_when_a_design_hangs(tmp_path, builds):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        path = subject.verilog / "accelerator.v"
+        text = path.read_text()
+        damaged = re.sub(r"assign o__valid = (.*?);", "assign o__valid = 1'b0;", text)
+        assert damaged != text
+        path.write_text(damaged)
+        with pytest.raises(SpikewrightError, match="The accelerator hung"):
+            subject.failure(Case(target="icarus"))
+
+
+def test_missing_icarus_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(SpikewrightError, match="apt-get install iverilog"):
+        icarus.build({}, "bench", tmp_path)
+
+
+@needs_icarus
+def test_verilog_that_icarus_refuses_is_named(tmp_path):
+    with pytest.raises(SpikewrightError, match="Icarus failed on module bench"):
+        icarus.build({"bench.v": "module bench"}, "bench", tmp_path)
