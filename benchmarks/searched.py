@@ -7,7 +7,8 @@ classified again by each trained network, so that networks are compared image by
 how many points the accuracy lies above the line at the network's energy; ``above held`` is the same
 where the line does not fall further left of all u2: a network that costs less must then beat all u2
 itself. Its range is that of 95 % of 10,000 draws of test images with replacement; p is McNemar's
-exact test, two-sided, against all u2 and against fp32.
+exact test, two-sided, against all u2 and against fp32. Means over several runs, of seeds or folds,
+follow with their standard errors.
 """
 
 from __future__ import annotations
@@ -92,6 +93,20 @@ def compare(run: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each network the means over runs, with their standard errors."""
+    found = []
+    for name in dict.fromkeys(row["network"] for row in rows):
+        same = [row for row in rows if row["network"] == name]
+        entry: dict[str, Any] = {"network": name, "runs": len(same)}
+        for key in ("accuracy %", "drop to fp32", "above held", "bits", "energy [uJ]"):
+            values = np.array([row[key] for row in same])
+            error = values.std(ddof=1) / np.sqrt(len(values))
+            entry[key] = f"{values.mean():.2f} ± {error:.2f}"
+        found.append(entry)
+    return found
+
+
 def _range(differences: np.ndarray) -> Sequence[float]:
     """Return the range of 95 % of the mean difference [points] over draws of images."""
     generator = np.random.default_rng(0)
@@ -109,7 +124,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
     given = parser.parse_args()
     rows = [row for run in given.runs for row in compare(run)]
-    print_rows({"rows": rows}, given.json)
+    means_of = means(rows) if len(given.runs) > 1 else []
+    print_rows({"rows": rows, "means": means_of}, given.json)
+    if means_of and not given.json:
+        print_rows({"rows": means_of}, False)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Finding:
     get : str
         How to install it.
     optional : bool
-        Whether everything works without it, only slower.
+        Whether everything else works without it, if slower.
     """
 
     tool: str
@@ -58,7 +58,11 @@ _COMMANDS = (
     ("make", "simulate", False),
     ("perl", "simulate", False),
     ("ccache", "simulate", True),
+    ("iverilog", "fuzz --icarus", True),
 )
+
+# How a command is asked for its version, where not by --version.
+_VERSION = {"iverilog": "-V"}
 
 
 def examine() -> list[Finding]:
@@ -88,7 +92,7 @@ def _command_version(name: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=20, check=False
+            [path, _VERSION.get(name, "--version")], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
