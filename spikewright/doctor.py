@@ -92,7 +92,11 @@ def _command_version(name: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            [path, _VERSION.get(name, "--version")], capture_output=True, text=True, timeout=20, check=False
+            [path, _VERSION.get(name, "--version")],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,6 +69,9 @@ def search(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train every candidate homogeneously too.")
     ] = False,
+    rtl: Annotated[
+        int, typer.Option(help="Test samples of each network through Verilator; 0 for none.", min=0)
+    ] = 4,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Beat a key of the run file; repeatable."),
@@ -77,30 +81,53 @@ def search(
     """Search for the weight format of every layer, once for each lambda; resumes where it stopped.
 
     RUN/lambda-L/searched.yaml is the run file with the chosen formats, RUN/lambda-L/train what
-    training it left: export takes it. RUN/pictures shows all of it.
+    training it left. Every trained network is exported, built and co-simulated; one that differs
+    from the golden model is refused. RUN/pictures shows all of it.
     """
-    from rich.markup import escape
-    from rich.table import Table
-
-    from spikewright.screen import out as screen
     from spikewright.screen import progress, show
 
     strengths = _numbers(lambdas) if lambdas is not None else None
     changes = stages.changes(change)
     with progress() as tell:
         found = stages.search(
-            config, run, changes, lambdas=strengths, tune=tune, baselines=baselines, tell=tell
+            config,
+            run,
+            changes,
+            lambdas=strengths,
+            tune=tune,
+            baselines=baselines,
+            rtl=rtl,
+            tell=tell,
         )
     if json:
         show(found, True)
-        return
+    else:
+        _print(found)
+    for row in found["rows"]:
+        seen = row["rtl"]
+        if seen and (seen["mismatches"] or not seen["cycles_as_predicted"]):
+            raise SpikewrightError(
+                f"RTL and golden model of {row['network']} differ: "
+                f"{seen['first_difference'] or 'a transfer came in another cycle'}"
+            )
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    """Print the table of a search, and what may be wrong."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from spikewright.screen import out as screen
+
     costs = list(found["dearest"])
     units = {name: escape(f"{name} [{unit}]") for name, unit in found["units"].items()}
-    table = Table("network", "accuracy", "bits", *(units[name] for name in costs))
+    table = Table("network", "accuracy", "bits", *(units[name] for name in costs), "spikes in RTL")
     for row in found["rows"]:
         accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
         values = ("" if row[name] is None else f"{row[name]:,.0f}" for name in costs)
-        table.add_row(row["network"], accuracy, f"{row['bits']:.2f}", *values)
+        seen = row["rtl"]
+        spikes = f"{seen['spikes_compared']:,}, {seen['mismatches']:,} differ" if seen else ""
+        table.add_row(row["network"], accuracy, f"{row['bits']:.2f}", *values, spikes)
     screen.print(table)
     for row in found["rows"]:
         for remark in row["remarks"]:

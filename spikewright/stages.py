@@ -73,15 +73,20 @@ def search(
     lambdas: Sequence[float] | None = None,
     tune: bool = True,
     baselines: bool = False,
+    rtl: int = 4,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Search for weight formats as a run file says, into ``RUN``; return one row per network."""
+    from ir.strict import dump_json, write_text
     from sim.search_pictures import draw
+    from spikewright.points import through_rtl
     from sw.config import load, override
-    from sw.sweep import sweep
+    from sw.sweep import RESULT, sweep
 
     settings = override(load(config), changes)
     found = sweep(settings, run, lambdas=lambdas, tune=tune, baselines=baselines, tell=tell)
+    through_rtl(run, found["rows"], rtl, tell)
+    write_text(run / RESULT, dump_json(found))
     draw(run, run / "pictures")
     return found
 

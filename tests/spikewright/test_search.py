@@ -44,20 +44,23 @@ def test_cost_refuses_unknown_constants(spikewright):
         assert said in done.err
 
 
+def searched_words(run):
+    """Return the command of a small search."""
+    return (
+        *("search", CONFIGS / "search-digits.yaml", "--run", run, "--lambdas", "2"),
+        *("--set", "search.epochs=2", "--set", "search.warm_up_epochs=1"),
+        *("--set", "search.pinned.head=u8", "--set", "data.images=128"),
+    )
+
+
 @pytest.fixture
 def searched(spikewright, tiny_flags, tmp_path):
     """Return the directory of a search whose network was trained and exported, and its row."""
     run = tmp_path / "run"
-    changes = [
-        *("--set", "search.epochs=2", "--set", "search.warm_up_epochs=1"),
-        *("--set", "search.pinned.head=u8", "--set", "data.images=128"),
-    ]
-    words = ("search", CONFIGS / "search-digits.yaml", "--run", run, "--lambdas", "2", "--json")
-    done = spikewright(*words, *tiny_flags, *changes)
+    words = searched_words(run)
+    done = spikewright(*words, "--json", *tiny_flags)
     assert done.status == 0, done.err
     (row,) = json.loads(done.out)["rows"]
-    export = ("export", run / "lambda-2" / "train", "--out", run / "lambda-2" / "export")
-    assert spikewright(*export).status == 0
     return run / "lambda-2", row
 
 
@@ -73,15 +76,24 @@ def test_search_writes_what_the_other_verbs_take(spikewright, searched):
     assert load(place / "export").network.quantization == row["schemes"]
 
 
-@pytest.mark.slow
-def test_searched_networks_become_bit_exact_hardware(spikewright, searched):
-    place, _ = searched
-    cosim = ("simulate", place / "export", "--out", place / "cosim", "--images", 4)
-    done = spikewright(*cosim, "--stall-images", 0, "--shards", 1, "--json")
-    assert done.status == 0, done.err
-    found = json.loads(done.out)["cosim"]
-    assert (found["images"], found["mismatches"]) == (4, 0)
-    assert found["cycles_as_predicted"]
+def test_every_searched_network_goes_through_rtl(spikewright, tiny_flags, searched):
+    place, row = searched
+    assert (row["rtl"]["images"], row["rtl"]["mismatches"]) == (4, 0)
+    assert row["rtl"]["spikes_compared"] > 0
+    assert row["rtl"]["cycles_as_predicted"]
+    assert json.loads((place.parent / "sweep.json").read_text())["rows"] == [row]
+    known = place / "cosim" / "cosim.json"
+    # What is known is not simulated again; what differs is refused.
+    text = known.read_text()
+    known.write_text(text.replace('"mismatches": 0', '"mismatches": 3', 1))
+    again = spikewright(*searched_words(place.parent), *tiny_flags)
+    assert again.status == 1
+    assert "RTL and golden model of lambda-2 differ" in again.err
+    assert "3 differ" in again.out
+    none = spikewright(*searched_words(place.parent), "--rtl", "0", "--json", *tiny_flags)
+    assert [row["rtl"] for row in json.loads(none.out)["rows"]] == [None]
+    few = spikewright(*searched_words(place.parent), "--rtl", "3", *tiny_flags)
+    assert "Images are 3; allowed are 4.." in few.err
 
 
 def test_search_as_a_table_resumes(spikewright, tiny_flags, tmp_path):
