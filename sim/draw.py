@@ -59,7 +59,7 @@ class _Dice:
     def fold(self) -> int:
         return self.below(1000)
 
-    def window(self, channels: bool = True) -> dict[str, int]:
+    def window(self) -> dict[str, int]:
         kernel = self.one((1, 1, 2, 3, 3, 4))
         return {
             "kernel": kernel,
@@ -128,7 +128,7 @@ def draw(seed: int, index: int) -> Topology:
     """
     for attempt in range(_TRIES):
         dice = _Dice(np.random.default_rng((seed, index, attempt)))
-        found = _topology(dice, index)
+        found = _topology(dice)
         try:
             network, hardware = build(found)
             if work(network) > MOST_WORK:
@@ -140,7 +140,7 @@ def draw(seed: int, index: int) -> Topology:
     raise RuntimeError(f"No topology number {index} of seed {seed} can be built.")
 
 
-def _topology(dice: _Dice, index: int) -> Topology:
+def _topology(dice: _Dice) -> Topology:
     return {
         "seed": dice.below(1 << 31),
         "steps": dice.one((1, 2, 3, 4, 5, 8, 16, 1 + dice.below(16))),

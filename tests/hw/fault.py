@@ -18,7 +18,7 @@ class Fault:
     old, new : str
         Source text that occurs exactly once, and what replaces it.
     check : str
-        Function of :mod:`tests.hw.checks`, :mod:`tests.hw.tables` or :mod:`tests.hw.tiles`.
+        Function of :mod:`tests.hw.checks` or of a module of checks beside it.
     arguments, options
         What it is called with.
     """

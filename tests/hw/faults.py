@@ -1,7 +1,7 @@
 """Planted faults: each must be found by the unit check of its engine.
 
 A fault is one exact replacement in one source file of :mod:`hw`. The check is a function of
-:mod:`tests.hw.checks` or :mod:`tests.hw.tables` with its arguments.
+:mod:`tests.hw.checks` or of a module beside it, with its arguments.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 import pytest
 
-from tests.hw import checks
+from tests.hw import attending
 from tests.hw.bench import STALLS
 
 
 @pytest.mark.parametrize("stalls", [f"{source}/{sink}" for source in STALLS for sink in STALLS])
 def test_stalls(stalls: str) -> None:
-    checks.attend(stalls=stalls)
+    attending.attend(stalls=stalls)
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ def test_stalls(stalls: str) -> None:
     ],
 )
 def test_shapes(tokens: int, heads: int, width: int, pe: int, simd: int) -> None:
-    checks.attend(tokens, heads, width, pe, simd)
-    checks.attend(tokens, heads, width, pe, simd, stalls="one_in_four/mostly_stalled")
+    attending.attend(tokens, heads, width, pe, simd)
+    attending.attend(tokens, heads, width, pe, simd, stalls="one_in_four/mostly_stalled")

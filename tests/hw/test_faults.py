@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hw import checks, tables, tiles
+from tests.hw import attending, checks, tables, tiles, words
 from tests.hw.fault import Fault
 from tests.hw.faults import FAULTS
 
@@ -46,7 +46,7 @@ def _ours(name: str) -> bool:
 
 
 def perform(fault: Fault) -> None:
-    for module in (checks, tables, tiles):
+    for module in (checks, attending, words, tables, tiles):
         if check := getattr(module, fault.check, None):
             check(*fault.arguments, **fault.options)
             return

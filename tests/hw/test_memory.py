@@ -5,7 +5,7 @@ from amaranth.back import rtlil
 
 from hw.emit import yosys
 from hw.memory import ROM_SOURCE, Memory
-from tests.hw import checks
+from tests.hw import words
 
 WRAPPER = """
 module gate(input clk, input rst, input enable, input [{top}:0] address, output [{bits}:0] data);
@@ -29,7 +29,7 @@ sat -verify -prove-asserts -seq 1 -set-init-undef -tempinduct miter
 
 @pytest.mark.parametrize("depth", [1, 2, 5, 16])
 def test_simulator_face(depth: int) -> None:
-    checks.memory(depth)
+    words.memory(depth)
 
 
 def prove(depth: int, width: int, words: list[int], image: list[int]) -> str:

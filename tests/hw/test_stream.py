@@ -2,7 +2,7 @@ import pytest
 from amaranth.hdl import Const, signed
 
 from hw.stream import resize, tree
-from tests.hw import checks
+from tests.hw import words
 from tests.hw.bench import STALLS
 
 PAIRS = [f"{source}/{sink}" for source in STALLS for sink in STALLS]
@@ -11,21 +11,21 @@ PAIRS = [f"{source}/{sink}" for source in STALLS for sink in STALLS]
 @pytest.mark.parametrize("stalls", PAIRS)
 @pytest.mark.parametrize("part", ["fork", "buffer", "split", "merge"])
 def test_parts_move_every_word_once(part: str, stalls: str) -> None:
-    getattr(checks, part)(stalls=stalls)
+    getattr(words, part)(stalls=stalls)
 
 
 @pytest.mark.parametrize("stalls", ["flowing/flowing", "flowing/mostly_stalled"])
 @pytest.mark.parametrize("depth", [0, 1, 2, 8])
 def test_buffer_depths(depth: int, stalls: str) -> None:
-    checks.buffer(depth, stalls)
+    words.buffer(depth, stalls)
     if depth > 2:
-        checks.buffer(depth, stalls, 8192 // depth + 1)
+        words.buffer(depth, stalls, 8192 // depth + 1)
 
 
 @pytest.mark.parametrize("ratio", [2, 5])
 def test_ratios(ratio: int) -> None:
-    checks.split(ratio)
-    checks.merge(ratio)
+    words.split(ratio)
+    words.merge(ratio)
 
 
 def test_tree_is_balanced_and_wide_enough() -> None:
