@@ -23,6 +23,7 @@ from scipy.stats import binomtest
 
 from ir.energy import FLOAT
 from ir.strict import parse_json, read_text
+from sim.search_pictures import trained
 from spikewright.screen import print_rows
 from sw import export
 from sw.trace import batches
@@ -45,12 +46,6 @@ def right(directory: Path, mode: str) -> np.ndarray:
     return np.concatenate(found) == dataset.test_labels
 
 
-def place(row: Mapping[str, Any]) -> str:
-    """Return where in a run directory the training of a network lies."""
-    name = row["network"]
-    return f"baselines/{name}" if row["lambda"] is None else f"{name}/train"
-
-
 def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
     """Return the two-sided p of as many images for one as for the other."""
     wins, losses = int((one & ~other).sum()), int((other & ~one).sum())
@@ -62,7 +57,7 @@ def compare(run: Path) -> list[dict[str, Any]]:
     known = parse_json(read_text(run / "sweep.json", 1 << 26), str(run / "sweep.json"))["rows"]
     known = [row for row in known if row["accuracy"] is not None]
     hits = {
-        row["network"]: right(run / place(row), "float" if row["network"] == FLOAT else "folded")
+        row["network"]: right(trained(run, row), "float" if row["network"] == FLOAT else "folded")
         for row in known
     }
     energy = {row["network"]: row["energy45"] for row in known}

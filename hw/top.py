@@ -34,7 +34,7 @@ from ir.image import Image
 
 COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls")
 
-_ENGINES: dict[str, type[Engine]] = {
+ENGINES: dict[str, type[Engine]] = {
     "fork": Fork,
     "buffer": Buffer,
     "split": Split,
@@ -65,7 +65,7 @@ def identifier(name: str) -> str:
 
 def engine(station: plans.Station, images: Mapping[str, Image]) -> Engine:
     """Return the engine of a station, with its memory image if it has one."""
-    kind = _ENGINES[station.kind]
+    kind = ENGINES[station.kind]
     if station.name in images:
         return kind(station, images[station.name])  # type: ignore[call-arg]
     return kind(station)

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ import yaml
 
 from ir.errors import SpikewrightError
 from ir.strict import load_yaml, parse_json, read_text, write_text
-from sim.case import TARGETS, Case, Subject, draw_case
+from sim.case import LATE, TARGETS, Case, Subject, draw_case
+from sim.cosimulate import Progress
 from sim.draw import draw
 from sim.gates import FABRICS
 from sim.shrink import shrink
@@ -27,8 +28,6 @@ CASES = 20
 LOG = "fuzz.jsonl"
 FAILURES = "failures"
 _MOST_LOG = 1 << 28
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,21 @@ class Failure:
     sort: str
     sentence: str
 
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Return the failure that an exception is."""
+        return cls(type(error).__name__, str(error) or repr(error))
+
 
 def failure(subject: Subject, case: Case) -> Failure | None:
     """Return what goes wrong in a case, if anything does; an exception is a failure as well."""
     try:
         sentence = subject.failure(case)
     except Exception as error:
-        return Failure(type(error).__name__, str(error) or repr(error))
+        return Failure.of(error)
     if sentence is None:
         return None
-    return Failure("cycle" if sentence.startswith("A transfer") else "mismatch", sentence)
+    return Failure("cycle" if sentence == LATE else "mismatch", sentence)
 
 
 def attempt(topology: Topology, case: Case, build_dir: Path) -> Failure | None:
@@ -63,7 +67,7 @@ def attempt(topology: Topology, case: Case, build_dir: Path) -> Failure | None:
         try:
             subject = Subject(topology, Path(scratch), build_dir)
         except Exception as error:
-            return Failure(type(error).__name__, str(error) or repr(error))
+            return Failure.of(error)
         with subject:
             return failure(subject, case)
 
@@ -97,7 +101,7 @@ def examine(seed: int, build_dir: Path, share: Share) -> dict[str, Any]:
         try:
             subject = Subject(topology, Path(scratch), build_dir)
         except Exception as error:
-            failed.append(_failed(Case(), Failure(type(error).__name__, str(error) or repr(error))))
+            failed.append(_failed(Case(), Failure.of(error)))
         else:
             widths = topology["widths"]
             cases = [draw_case(seed, share.index, number, widths) for number in range(share.cases)]
@@ -167,7 +171,7 @@ class Campaign:
         jobs: int | None = None,
         smaller: bool = True,
         stop: bool = False,
-        tell: Tell | None = None,
+        tell: Progress | None = None,
     ) -> dict[str, Any]:
         """Run what is left; return the summary, see :meth:`summary`.
 

@@ -30,6 +30,8 @@ CONTENTS = ("own", "random", "ends", "zeros", "wild")
 smallest levels; only zeros; random bits everywhere, biases and thresholds too."""
 TARGETS = ("verilator", "icarus", *FABRICS)
 """What simulates: Verilator, Icarus, or Verilator the netlist after synthesis for a fabric."""
+LATE = "A transfer came in another cycle."
+"""What is said where every value is right."""
 _PATIENCE = 10_000
 """Cycles without a transfer after which a design hangs; more than any sample of a case takes."""
 
@@ -148,6 +150,7 @@ class Subject:
         self.own = images(self.network, self.plan)
         self.builds = self.spikes = 0
         self._schedules: dict[int, Any] = {}
+        self._known: set[tuple[Path, str]] = set()
         self._binaries: list[Path] = []
 
     def __enter__(self) -> Subject:
@@ -165,12 +168,12 @@ class Subject:
             self._schedules[case.images] = schedule(self.plan, case.images)
         simulator = "icarus" if case.target == "icarus" else "verilator"
         probes = case.target not in FABRICS
+        # Contents are files of a design, but cells of a netlist.
+        design = self.verilog
         if not probes:
-            verilog = self._netlist(verilog, case.target)
-        built, _ = compiled(verilog, self.plan, self.build_dir, probes=probes, simulator=simulator)
-        if not built.cached:
-            self.builds += simulator == "verilator"
-            self._binaries.append(built.binary)
+            design = verilog = self._netlist(verilog, case.target)
+        if (design, simulator) not in self._known:
+            self._compile(design, probes, simulator)
         paused = case.gaps > 0 or case.stalls > 0
         found = cosimulate(
             verilog,
@@ -189,7 +192,15 @@ class Subject:
         self.spikes += found.spikes_compared
         if found.mismatches:
             return found.first_difference
-        return None if found.cycles_as_predicted else "A transfer came in another cycle."
+        return None if found.cycles_as_predicted else LATE
+
+    def _compile(self, design: Path, probes: bool, simulator: str) -> None:
+        """Compile what is not compiled yet, and remember it, so that it can be deleted."""
+        built, _ = compiled(design, self.plan, self.build_dir, probes=probes, simulator=simulator)
+        self._known.add((design, simulator))
+        if not built.cached:
+            self.builds += simulator == "verilator"
+            self._binaries.append(built.binary)
 
     def _netlist(self, verilog: Path, fabric: str) -> Path:
         """Return the folder of the netlist of a design, synthesised once."""

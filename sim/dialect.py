@@ -35,7 +35,7 @@ module bench;
   reg rst = 1;
   always #1 clk = !clk;
   initial begin
-    repeat (@reset@) @(negedge clk);
+    repeat (8) @(negedge clk);
     rst = 0;
   end
   reg [@padded@-1:0] stimulus [0:@most@-1];
@@ -65,7 +65,7 @@ class Dialect:
         """The module's head."""
         if self.c:
             return _HEAD_C
-        return _HEAD_TEXT.replace("@most@", str(MOST_WORDS)).replace("@reset@", "8")
+        return _HEAD_TEXT.replace("@most@", str(MOST_WORDS))
 
     def pattern(self, name: str) -> str:
         """Expression of the path of a pattern."""
@@ -89,17 +89,17 @@ class Dialect:
         return "spikewright_over();" if self.c else "// Ends at the next edge, see below."
 
     def final(self, names: Sequence[str]) -> str:
-        """Return the block that reports values at the end; a value may be called after another."""
-        shown = [("hung", "{31'd0, hung}" if self.c else "hung")]
-        rows = [
-            ("finished", "finished"),
-            *shown,
-            *((name, name) for name in ("cycle", "gaps", "stalls", *names)),
-        ]
+        """Return the block that reports values, and those of counters, at the end."""
+        rows = {"finished": "finished", "hung": "{31'd0, hung}"}
+        rows |= {name: name for name in ("cycle", "gaps", "stalls", *names)}
         if self.c:
-            lines = "".join(f'    spikewright_value("{name}", {value});\n' for name, value in rows)
+            lines = "".join(
+                f'    spikewright_value("{name}", {value});\n' for name, value in rows.items()
+            )
             return f"  final begin\n{lines}  end\n"
-        lines = "".join(f'    $fdisplay(values, "{name} %0d", {value});\n' for name, value in rows)
+        lines = "".join(
+            f'    $fdisplay(values, "{name} %0d", {value});\n' for name, value in rows.items()
+        )
         # A handshake that is neither 0 nor 1 would go on for ever.
         return (
             f"  always @(posedge clk) if (!rst && over) begin\n{lines}    $finish;\n  end\n"

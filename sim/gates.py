@@ -10,18 +10,16 @@ from pathlib import Path
 
 from ir.errors import SpikewrightError
 from ir.strict import write_text
+from sim import fabrics
 from sim.testbench import TOP
 from sim.yosys import Design, yosys
 
-# How a fabric is mapped, and the file of Yosys that holds the models of its cells. There are none
-# of block RAMs and multipliers of ECP5 and 7-series; memories become LUT RAM and logic there.
+# What a fabric is mapped without, and the file of Yosys that holds the models of its cells. There
+# are none of block RAMs and multipliers of ECP5 and 7-series: memories become LUT RAM and logic.
 _FABRICS = {
-    "ecp5": ("synth_ecp5 -nobram -nodsp", "ecp5/cells_sim.v"),
-    "ice40": ("synth_ice40 -device hx", "ice40/cells_sim.v"),
-    "xc7": (
-        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nobram -nodsp -nosrl",
-        "xilinx/cells_sim.v",
-    ),
+    "ecp5": ("-nobram -nodsp", "ecp5/cells_sim.v"),
+    "ice40": ("", "ice40/cells_sim.v"),
+    "xc7": ("-nobram -nodsp -nosrl", "xilinx/cells_sim.v"),
 }
 _INCLUDE = re.compile(r'^\s*`include "([^"]+)"', re.MULTILINE)
 FABRICS = tuple(_FABRICS)
@@ -51,14 +49,14 @@ def netlist(verilog: Path, fabric: str, out: Path) -> None:
         raise SpikewrightError(
             f"Fabric {fabric!r:.40} has no cell models; allowed are {', '.join(FABRICS)}."
         )
-    command, models = _FABRICS[fabric]
+    without, models = _FABRICS[fabric]
     design = Design.read(verilog)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
         work = Path(folder)
         design.place(design.below(TOP), work)
         script = [
             "read_verilog design.v",
-            f"{command} -top {TOP}",
+            f"{fabrics.FABRICS[fabric].synth} {without} -top {TOP}",
             "write_verilog -noattr netlist.v",
         ]
         yosys(script, work, out / "yosys.log")

@@ -67,16 +67,24 @@ def draw(run: Path, out: Path) -> list[Path]:
     return paths
 
 
+def place(run: Path, row: Mapping[str, Any]) -> Path:
+    """Return where in a run directory everything of a network lies."""
+    return run / row["network"] if row["lambda"] is not None else run / "baselines" / row["network"]
+
+
+def trained(run: Path, row: Mapping[str, Any]) -> Path:
+    """Return where in a run directory the training of a network lies."""
+    return place(run, row) / "train" if row["lambda"] is not None else place(run, row)
+
+
 def measured(run: Path, row: Mapping[str, Any]) -> dict[str, int] | None:
     """Return LUTs and cycles that a network of a sweep was measured to take.
 
     They stand in ``synthesis/synthesis.json`` and ``cosim/cosim.json`` beside its training, where
     ``spikewright synthesize`` and ``simulate`` wrote them; without both, None.
     """
-    place = (
-        run / row["network"] if row["lambda"] is not None else run / "baselines" / row["network"]
-    )
-    synthesis, cosim = place / "synthesis" / "synthesis.json", place / "cosim" / "cosim.json"
+    folder = place(run, row)
+    synthesis, cosim = folder / "synthesis" / "synthesis.json", folder / "cosim" / "cosim.json"
     if not synthesis.exists() or not cosim.exists():
         return None
     resources = parse_json(read_text(synthesis, _LIMIT), str(synthesis))["resources"]

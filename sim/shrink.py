@@ -20,7 +20,7 @@ _LEAST = {
     "frac_bits": 0,
 }
 _PLAIN = {"scheme": "u2", "charge": "half", "fire": ">=", "reset": "zero", "widths": "format"}
-# Weights and folds of a tree of parts, in the order in which they are tried.
+# Parts that may be left out.
 _OPTIONAL = ("proj", "pool")
 
 

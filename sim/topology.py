@@ -24,7 +24,7 @@ be built for is refused by :func:`build` in one sentence.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,32 +44,26 @@ KINDS = ("unit", "pool", "residual", "shortcut", "attention")
 MOST_LAYERS = 64
 
 
-@dataclass
-class _Builder:
-    """Appends layers one by one; knows the edge of each and what its fold shall be."""
+class Assembly:
+    """Appends layers one by one, and knows the edge of each.
 
-    topology: Values
-    rng: np.random.Generator
-    layers: list[Layer] = field(default_factory=list)
-    edges: dict[str, Edge] = field(default_factory=dict)
-    asked: dict[str, Values] = field(default_factory=dict)
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of weights.
+    steps : int
+    """
 
-    @property
-    def last(self) -> str:
-        return self.layers[-1].name
+    def __init__(self, rng: np.random.Generator, steps: int) -> None:
+        self.rng, self.steps = rng, steps
+        self.layers: list[Layer] = []
+        self.edges: dict[str, Edge] = {}
 
-    @property
-    def steps(self) -> int:
-        return int(self.topology["steps"])
-
-    def put(self, layer: Layer, asked: Values | None = None) -> str:
-        if len(self.layers) >= MOST_LAYERS:
-            raise SpikewrightError(f"Topology has more than {MOST_LAYERS} layers.")
+    def put(self, layer: Layer) -> str:
+        """Append any layer; return its name."""
         edges = tuple(self.edges[name] for name in layer.inputs)
         self.edges[layer.name] = layer.edge(edges, self.steps)
         self.layers.append(layer)
-        if asked is not None:
-            self.asked[layer.name] = asked
         return layer.name
 
     def weight(self, scheme: Scheme, shape: tuple[int, ...]) -> np.ndarray:
@@ -78,6 +72,28 @@ class _Builder:
         weight.flat[0], weight.flat[-1] = scheme.levels[-1], scheme.levels[0]
         return weight
 
+
+class _Builder(Assembly):
+    """Builds the parts of a topology; knows which part says the fold of each layer."""
+
+    def __init__(self, rng: np.random.Generator, steps: int) -> None:
+        super().__init__(rng, steps)
+        self.asked: dict[str, Values] = {}
+
+    @property
+    def last(self) -> str:
+        return self.layers[-1].name
+
+    def folded(self, layer: Layer, part: Values) -> str:
+        """Append a layer that folds as its part says."""
+        self.asked[layer.name] = part
+        return self.put(layer)
+
+    def put(self, layer: Layer) -> str:
+        if len(self.layers) >= MOST_LAYERS:
+            raise SpikewrightError(f"Topology has more than {MOST_LAYERS} layers.")
+        return super().put(layer)
+
     def synapse(self, name: str, source: str, out: int, part: Values) -> str:
         scheme, kernel = Scheme.parse(part["scheme"]), int(part.get("kernel", 1))
         shape = (int(out), self.edges[source].channels, kernel, kernel)
@@ -85,11 +101,11 @@ class _Builder:
             raise SpikewrightError(f"Layer {name} has weights of shape {shape}.")
         stride, padding = int(part.get("stride", 1)), int(part.get("padding", 0))
         layer = Synapse(name, (source,), scheme, self.weight(scheme, shape), stride, padding)
-        return self.put(layer, part)
+        return self.folded(layer, part)
 
     def pool(self, name: str, source: str, part: Values) -> str:
         sizes = (int(part["kernel"]), int(part["stride"]), int(part["padding"]))
-        return self.put(MaxPool(name, (source,), *sizes), part)
+        return self.folded(MaxPool(name, (source,), *sizes), part)
 
     def lif(self, name: str, source: str, values: Values) -> str:
         """Append neurons whose thresholds lie where their currents are."""
@@ -150,7 +166,7 @@ class _Builder:
     def _attention(self, name: str, part: Values) -> None:
         stream, total = self.last, int(part["heads"]) * int(part["width"])
         q, k, v = (self.unit(f"{name}.{noun}", stream, total, part[noun]) for noun in "qkv")
-        mixed = self.put(Attention(f"{name}.attention", (q, k, v), int(part["heads"])), part)
+        mixed = self.folded(Attention(f"{name}.attention", (q, k, v), int(part["heads"])), part)
         mixed = self.lif(f"{name}.attention_lif", mixed, part["neuron"])
         if part["proj"]:
             mixed = self.unit(f"{name}.proj", mixed, self.edges[stream].channels, part["proj"])
@@ -160,7 +176,7 @@ class _Builder:
         scheme, channels = Scheme.parse(part["scheme"]), self.edges[self.last].channels
         weight = self.weight(scheme, (int(part["classes"]), channels))
         bias = self.rng.integers(-99, 100, int(part["classes"]))
-        self.put(Readout("head", (self.last,), scheme, weight, bias), part)
+        self.folded(Readout("head", (self.last,), scheme, weight, bias), part)
         return Network(self.steps, tuple(self.layers), {"name": "fuzz", "high": 1})
 
 
@@ -181,7 +197,7 @@ def build(topology: Topology) -> tuple[Network, Hardware]:
 
 
 def _build(topology: Topology) -> tuple[Network, Hardware]:
-    builder = _Builder(topology, np.random.default_rng(topology["seed"]))
+    builder = _Builder(np.random.default_rng(topology["seed"]), int(topology["steps"]))
     given = topology["input"]
     shape = (int(given["channels"]), int(given["height"]), int(given["width"]))
     builder.put(Input("input", (), shape, int(given["high"]), bool(given["moving"])))

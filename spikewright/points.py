@@ -32,6 +32,8 @@ def through_rtl(
     images : int
         Test samples of each network, at least 4; 0 builds none.
     """
+    from sim.search_pictures import place, trained
+
     hard = [row for row in rows if row["accuracy"] is not None and row["network"] != FLOAT]
     built = hard if images else []
     for row in rows:
@@ -39,24 +41,22 @@ def through_rtl(
     for done, row in enumerate(built):
         if tell is not None:
             tell("through RTL", done, len(built))
-        searched = row["lambda"] is not None
-        place = run / row["network"] if searched else run / "baselines" / row["network"]
-        row["rtl"] = _seen(_simulated(place, place / "train" if searched else place, images))
+        row["rtl"] = _seen(_simulated(place(run, row), trained(run, row), images))
     if tell is not None:
         tell("through RTL", len(built), len(built))
 
 
-def _simulated(place: Path, trained: Path, images: int) -> Mapping[str, Any]:
+def _simulated(folder: Path, training: Path, images: int) -> Mapping[str, Any]:
     """Return what co-simulation of one network found, now or before."""
-    known = place / COSIM / "cosim.json"
+    known = folder / COSIM / "cosim.json"
     if known.exists():
         found = parse_json(read_text(known, _LIMIT), str(known))
         if found["cosim"]["images"] == images:
             return found
-    stages.export(trained, place / "export")
-    export = stages.load_export(place / "export")
+    stages.export(training, folder / "export")
+    export = stages.load_export(folder / "export")
     plan = stages.make_plan(export)
-    return stages.simulate(export, plan, place / COSIM, images=images, stall_images=0)
+    return stages.simulate(export, plan, folder / COSIM, images=images, stall_images=0)
 
 
 def _seen(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,7 @@ from ir.layers import (
     LIF,
     Add,
     Attention,
-    Edge,
     Input,
-    Layer,
     MaxPool,
     Readout,
     ShiftAdd,
@@ -28,13 +26,14 @@ from ir.network import Network
 from ir.neuron import CHARGES, FIRES, RESETS, Neuron
 from ir.scheme import Scheme
 from ir.store import Samples
+from sim.topology import Assembly
 
 SCHEMES = tuple(f"u{b}" for b in range(2, 9)) + ("pot2", "pot3", "pot4")
 SIGNS = ("binary", "ternary")
 
 
-class Builder:
-    """Appends layers one by one and knows the edge of each.
+class Builder(Assembly):
+    """Appends layers of random formats and neurons.
 
     Parameters
     ----------
@@ -53,26 +52,9 @@ class Builder:
         neurons: str = "any",
         schemes: tuple[str, ...] = SCHEMES,
     ) -> None:
-        self.rng = rng
-        self.steps = steps
+        super().__init__(rng, steps)
         self.neurons = neurons
         self.schemes = schemes
-        self.layers: list[Layer] = []
-        self.edges: dict[str, Edge] = {}
-
-    def put(self, layer: Layer) -> str:
-        """Append any layer; return its name."""
-        self.layers.append(layer)
-        self.edges[layer.name] = layer.edge(
-            tuple(self.edges[name] for name in layer.inputs), self.steps
-        )
-        return layer.name
-
-    def weight(self, scheme: Scheme, shape: tuple[int, ...]) -> np.ndarray:
-        """Return random levels with both ends of the scheme among them where they fit."""
-        weight = self.rng.choice(scheme.levels, shape).astype(np.int8)
-        weight.flat[0], weight.flat[-1] = scheme.levels[-1], scheme.levels[0]
-        return weight
 
     def synapse(
         self, name: str, source: str, out: int, kernel: int = 1, stride: int = 1, padding: int = 0

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from amaranth.hdl import Assert, Module, Signal
 
-from hw.top import _ENGINES as ENGINES
+from hw.top import ENGINES
 from ir.image import Image
 from ir.image import images as memory_images
 from ir.plan import Station
