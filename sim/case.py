@@ -33,7 +33,7 @@ TARGETS = ("verilator", "icarus", *FABRICS)
 LATE = "A transfer came in another cycle."
 """What is said where every value is right."""
 _PATIENCE = 10_000
-"""Cycles without a transfer after which a design hangs; more than any sample of a case takes."""
+"""Cycles without a transfer, beyond those of the schedule, after which a design hangs."""
 
 
 @dataclass(frozen=True)

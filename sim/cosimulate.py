@@ -168,7 +168,8 @@ def cosimulate(
         Compared with the measured cycles when source and sink are ideal. Under stalls the run must
         end within the predicted cycles plus those in which the design waited for the bench.
     limit : int
-        Cycles without any transfer after which the design counts as hung.
+        Cycles without any transfer after which the design counts as hung, beside those that the
+        schedule allows: a sample whose answer is one word may be silent for as long as it takes.
     probes : bool
         Whether every layer is monitored; False compares logits and labels only.
     cocotb : str, optional
@@ -197,7 +198,10 @@ def cosimulate(
     begin = time.perf_counter()
     built, bench = compiled(verilog_dir, plan, build_dir, probes=probes, simulator=simulator)
     streams = probed(plan, bench.streams)
-    most = 0 if schedule is None else _most(total(schedule, len(images)), stalls) + limit
+    most = 0
+    if schedule is not None:
+        most = _most(total(schedule, len(images)), stalls) + limit
+        limit += max(schedule.latency, schedule.interval)
     build_seconds = time.perf_counter() - begin
     tell("build", 1, 1)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
