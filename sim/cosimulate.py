@@ -30,6 +30,8 @@ from sim.verilator import Build, build
 
 LEAST_SAMPLES = 4
 LIMIT = 100_000
+LINGER = 400
+"""Cycles after the last answer, beyond those of the schedule, in which a design is watched."""
 SIMULATORS: dict[str, type[Shard]] = {"verilator": Shard, "icarus": IcarusShard}
 
 
@@ -198,8 +200,9 @@ def cosimulate(
     begin = time.perf_counter()
     built, bench = compiled(verilog_dir, plan, build_dir, probes=probes, simulator=simulator)
     streams = probed(plan, bench.streams)
-    most = 0
+    most, tail = 0, LINGER
     if schedule is not None:
+        tail += _most(_trail(schedule), stalls)
         most = _most(total(schedule, len(images)), stalls) + limit
         limit += max(schedule.latency, schedule.interval)
     build_seconds = time.perf_counter() - begin
@@ -218,6 +221,7 @@ def cosimulate(
                 stalls,
                 limit,
                 most,
+                tail,
                 cocotb,
             )
             for index, part in enumerate(slices)
@@ -299,6 +303,12 @@ def _most(cycles: int, stalls: Stalls | None) -> int:
     """Return cycles that a design that takes ``cycles`` without pauses never needs, up to 2^31."""
     share = 1.0 if stalls is None else 1 / (1 - stalls.gaps) + 1 / (1 - stalls.stalls)
     return min(int(3 * share * cycles), 1 << 31)
+
+
+def _trail(schedule: Schedule) -> int:
+    """Return the cycles after the last answer in which words still move that no answer needs."""
+    last = max(int(moves[-1, -1]) for moves in schedule.moves.values())
+    return last - int(schedule.moves[schedule.plan.sink.name][-1, -1])
 
 
 def longest(images: int, shards: int) -> int:

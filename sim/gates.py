@@ -14,8 +14,9 @@ from sim import fabrics
 from sim.testbench import TOP
 from sim.yosys import Design, yosys
 
-# What a fabric is mapped without, and the file of Yosys that holds the models of its cells. There
-# are none of block RAMs and multipliers of ECP5 and 7-series: memories become LUT RAM and logic.
+# What a fabric is mapped without, and the file of Yosys that holds the models of its cells. Block
+# RAMs and multipliers of ECP5 and 7-series have ports there, but do nothing: memories become LUT
+# RAM and logic.
 _FABRICS = {
     "ecp5": ("-nobram -nodsp", "ecp5/cells_sim.v"),
     "ice40": ("", "ice40/cells_sim.v"),
@@ -54,11 +55,16 @@ def netlist(verilog: Path, fabric: str, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
         work = Path(folder)
         design.place(design.below(TOP), work)
-        script = [
-            "read_verilog design.v",
-            f"{fabrics.FABRICS[fabric].synth} {without} -top {TOP}",
-            "write_verilog -noattr netlist.v",
-        ]
+        mapped = fabrics.FABRICS[fabric]
+        script = ["read_verilog design.v"]
+        if without:
+            # A memory that asks for block RAM gets it, whatever synthesis is told.
+            script += [f"hierarchy -top {TOP}", "proc", "setattr -unset ram_style */m:*"]
+        script += [f"{mapped.synth} {without} -top {TOP}"]
+        if without:
+            empty = (*mapped.cells["block_ram"], *mapped.cells["dsp"])
+            script += ["select -assert-none " + " ".join(f"*/t:{cell}" for cell in empty)]
+        script += ["write_verilog -noattr netlist.v"]
         yosys(script, work, out / "yosys.log")
         write_text(out / f"{TOP}.v", (work / "netlist.v").read_text())
     write_text(out / "cells.v", _models(models))

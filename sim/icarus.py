@@ -76,6 +76,7 @@ class IcarusShard(Shard):
             f"+samples={self.samples}",
             f"+limit={self.limit}",
             f"+most={self.most}",
+            f"+tail={self.tail}",
         ]
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(

@@ -94,6 +94,8 @@ class Shard:
         Cycles without any transfer after which the design counts as hung.
     most : int
         Cycles in all after which it does as well; 0 for any number.
+    tail : int
+        Cycles after the last answer, in which words may move that no answer needs.
     cocotb : str or None
         Python module of the cocotb test that drives clock and reset; the loop in C++ without it.
     """
@@ -109,11 +111,12 @@ class Shard:
         stalls: Stalls | None,
         limit: int,
         most: int,
+        tail: int,
         cocotb: str | None = None,
     ) -> None:
         self.bench, self.build, self.cocotb = bench, build, cocotb
         self.folder, self.images = folder.resolve(), images.resolve()
-        self.samples, self.limit, self.most = samples, limit, most
+        self.samples, self.limit, self.most, self.tail = samples, limit, most, tail
         self.log = self.folder / "simulation.log"
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.iterdir():
@@ -137,6 +140,7 @@ class Shard:
             f"+samples={self.samples}",
             f"+limit={self.limit}",
             f"+most={self.most}",
+            f"+tail={self.tail}",
         ]
         environment = None
         if self.cocotb is not None:
