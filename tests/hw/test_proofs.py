@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
-from amaranth.hdl import Assert, Module, Signal
+from amaranth.hdl import Module, Value
 
-from hw.top import ENGINES
+from hw.top import ENGINES, engine
 from ir.image import Image
 from ir.image import images as memory_images
-from ir.plan import Station
+from ir.plan import Buffer, Station
 from ir.planner import build as plan
 from sim.draw import draw
 from sim.topology import build
+from tests.hw.conserved import Conserved, Unfinished, Unsettled
 from tests.hw.faults import FAULTS
-from tests.hw.proof import Rules, prove
+from tests.hw.proof import Bench, Rules, prove, reach
 from tests.hw.test_faults import planted
 
 EACH = 3
 TOPOLOGIES = 120
-# Inside them lies a queue whose pointers no rule of streams ties together.
+SHORT = 300
+DEPTH = 3
+# Inside them lies a queue whose pointers no rule of streams ties together: :func:`prove` bounds them
+# in time, and :func:`reach` finds what ties them.
 BOUNDED = ("buffer", "tile")
 # Faults that break a rule of streams by themselves, and the kind of station that shows each.
 BREAKING = {
@@ -53,15 +58,33 @@ def stations() -> dict[str, list[tuple[Station, dict[str, Image]]]]:
     return chosen
 
 
-class Silent(Rules):
+@cache
+def shortest() -> dict[str, tuple[Station, dict[str, Image]]]:
+    """Return the station of every kind with the fewest words in its samples, of three or more.
+
+    A buffer is made shallow, as its depth is only how far its pointers count.
+    """
+    found: dict[str, tuple[tuple[int, int], Station, dict[str, Image]]] = {}
+    for index in range(SHORT):
+        network, hardware = build(draw(9, index))
+        made = plan(network, hardware)
+        for station in made.stations:
+            links = (*station.inputs, *station.outputs)
+            size = sum(link.words for link in links), sum(link.width for link in links)
+            few = size[0] <= len(links)
+            if not few and (station.kind not in found or size < found[station.kind][0]):
+                found[station.kind] = size, station, memory_images(network, made)
+    return {
+        kind: (replace(station, depth=DEPTH) if isinstance(station, Buffer) else station, images)
+        for kind, (_, station, images) in found.items()
+    }
+
+
+class Silent(Bench):
     """Asserts that an engine never offers a word, which is wrong."""
 
-    def elaborate(self, platform: object) -> Module:
-        m = super().elaborate(platform)
-        silent = Signal(init=1)
-        m.d.sync += silent.eq(~self.engine.outputs[0].valid)
-        m.d.comb += Assert(silent)
-        return m
+    def right(self, m: Module) -> Value:
+        return ~self.engine.outputs[0].valid
 
 
 def test_every_kind_of_engine_is_there():
@@ -81,6 +104,22 @@ def test_what_is_wrong_has_no_proof(kind, tmp_path):
     station, images = stations()[kind][0]
     with pytest.raises(AssertionError, match="Status: FAILED"):
         prove(station, images, tmp_path, rules=Silent)
+
+
+@pytest.mark.parametrize("kind", BOUNDED)
+def test_queue_keeps_the_rules_of_streams_for_ever(kind, tmp_path):
+    assert reach(Rules(engine(*shortest()[kind])), tmp_path) == "UNSAT"
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_engine_neither_loses_nor_invents_words(kind, tmp_path):
+    assert reach(Conserved(engine(*shortest()[kind])), tmp_path) == "UNSAT"
+
+
+@pytest.mark.parametrize("wrong", [Unsettled, Unfinished])
+@pytest.mark.parametrize("kind", ENGINES)
+def test_every_engine_rests_and_gives_samples(kind, wrong, tmp_path):
+    assert reach(wrong(engine(*shortest()[kind])), tmp_path) == "SAT"
 
 
 @pytest.mark.parametrize("name", BREAKING)
