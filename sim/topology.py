@@ -175,7 +175,9 @@ class _Builder(Assembly):
     def head(self, part: Values) -> Network:
         scheme, channels = Scheme.parse(part["scheme"]), self.edges[self.last].channels
         weight = self.weight(scheme, (int(part["classes"]), channels))
-        bias = self.rng.integers(-99, 100, int(part["classes"]))
+        # Half of the heads have logits that are often equal.
+        most = self.rng.choice((1, 99))
+        bias = self.rng.integers(-most, most + 1, int(part["classes"]))
         self.folded(Readout("head", (self.last,), scheme, weight, bias), part)
         return Network(self.steps, tuple(self.layers), {"name": "fuzz", "high": 1})
 

@@ -16,7 +16,8 @@ from tests.sim.planted import PLANTED
 ROOT = Path(__file__).parents[2]
 HOUSES = ("ir", "boards", "hw", "sim", "spikewright")
 RUN = "from spikewright.cli import main; main()"
-ASK = ("fuzz", "--count", "200", "--seed", "3", "--stop", "--no-shrink", "--json")
+# Four cases of a topology, as more topologies show more than more cases do.
+ASK = ("fuzz", "--count", "200", "--cases", "4", "--seed", "3", "--stop", "--no-shrink", "--json")
 
 
 def plant(fault, scratch):
