@@ -15,7 +15,7 @@ from ir.plan import Plan, Window
 from ir.schedule import Schedule, Solver
 from ir.timing import oldest
 
-_MOST_SAMPLES = 32
+_MOST_SAMPLES = 128
 
 
 def settle(plan: Plan, samples: int = 3) -> Plan:
@@ -36,7 +36,10 @@ def settle(plan: Plan, samples: int = 3) -> Plan:
     SpikewrightError
         If the plan deadlocks, or its samples do not become alike.
     """
-    interval = solved(plan, samples, 0).interval
+    # The first samples may be late and then come faster than others ever will, for as long as it
+    # takes to make up; no link carries more than a word a cycle.
+    words = max(link.words for link in plan.links.values())
+    interval = max(solved(plan, samples, 0).interval, words)
     while samples <= _MOST_SAMPLES:
         found = solved(plan, samples, interval)
         if all((move[-1] - move[-2] == interval).all() for move in found.moves.values()):
