@@ -116,6 +116,7 @@ def test_engine_neither_loses_nor_invents_words(kind, tmp_path):
     assert reach(Conserved(engine(*shortest()[kind])), tmp_path) == "UNSAT"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [Unsettled, Unfinished])
 @pytest.mark.parametrize("kind", ENGINES)
 def test_every_engine_rests_and_gives_samples(kind, wrong, tmp_path):
