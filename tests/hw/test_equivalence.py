@@ -100,3 +100,10 @@ def test_matches_are_counted(style, tmp_path):
         return [sum((a & b for a, b in zip(terms[:count], terms[count:], strict=True)))]
 
     assert differs(unit, counted, tmp_path) is None
+
+
+def test_another_definition_has_a_counterexample(tmp_path):
+    given, other = Neuron(fire=">=", frac_bits=0), Neuron(fire=">", frac_bits=0)
+    found = differs(stepping(given), lambda terms: stepped(other, terms), tmp_path)
+    assert found is not None
+    assert (found["v"] + found["i"]) >> 1 == found["threshold"]
