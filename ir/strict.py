@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -17,18 +18,22 @@ import yaml
 from ir.errors import SpikewrightError
 
 MAX_TEXT_BYTES = 1 << 20
+MAX_YAML_BYTES = 1 << 16
+"""Half a second of PyYAML's time."""
 MAX_DEPTH = 20
 MAX_DIGITS = 20
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loader without aliases, duplicate keys or deep nesting."""
+    """Safe loader without aliases, tags, duplicate keys, long integers or deep nesting."""
 
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed")
+        if getattr(self.peek_event(), "tag", None) is not None:
+            raise yaml.YAMLError("tags are not allowed")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise yaml.YAMLError(f"nesting is deeper than {MAX_DEPTH}")
@@ -46,6 +51,14 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"key {key!r:.80} is given twice")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: Any) -> int:
+        if len(node.value) > MAX_DIGITS:
+            raise yaml.YAMLError(f"an integer has more than {MAX_DIGITS} digits")
+        return super().construct_yaml_int(node)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 
 
 def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
@@ -75,19 +88,29 @@ def load_yaml(path: Path) -> dict[str, Any]:
     Raises
     ------
     SpikewrightError
-        If the file cannot be read, is no mapping, or uses aliases, duplicate keys, non-string keys
-        or nesting beyond 20 levels.
+        If the file cannot be read, is larger than 64 KiB, is no mapping, or uses aliases, tags,
+        duplicate keys, non-string keys, integers of more than 20 digits or nesting beyond 20
+        levels.
     """
-    try:
-        value = yaml.load(read_text(path), Loader=_StrictLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, SpikewrightError):
-            raise
-        reason = " ".join(str(error).split())
-        raise SpikewrightError(f"File {path} is no valid YAML: {reason}.") from error
+    value = parse_yaml(read_text(path, MAX_YAML_BYTES), f"File {path}")
     if not isinstance(value, dict):
         raise SpikewrightError(f"File {path} must hold a mapping, not {type(value).__name__}.")
     return value
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """Return the value in a YAML text; ``what`` names it in refusals.
+
+    Raises
+    ------
+    SpikewrightError
+        If it is no YAML, or uses what :func:`load_yaml` refuses.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SpikewrightError(f"{what} is no valid YAML: {reason!s:.400}.") from error
 
 
 def parse_json(text: str, what: str) -> dict[str, Any]:
@@ -111,12 +134,21 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
             raise ValueError(f"an integer has more than {MAX_DIGITS} digits")
         return int(digits)
 
+    def number(digits: str) -> float:
+        if math.isinf(value := float(digits)):
+            raise ValueError(f"{digits:.40} is beyond all floats")
+        return value
+
     def constant(name: str) -> None:
         raise ValueError(f"{name} is not allowed")
 
     try:
         value = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=constant, parse_int=integer
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=constant,
+            parse_int=integer,
+            parse_float=number,
         )
     except (ValueError, RecursionError) as error:
         raise SpikewrightError(f"{what} is no valid JSON: {error}.") from error

@@ -292,15 +292,26 @@ def store(path: Path, topology: Topology, case: Case, sentence: str) -> None:
     write_text(path, text)
 
 
+def read_case(path: Path) -> tuple[Topology, Case]:
+    """Return what :func:`store` wrote.
+
+    Raises
+    ------
+    SpikewrightError
+        If the file is none of these, or the case is no legal one.
+    """
+    found = load_yaml(path)
+    if not isinstance(found.get("topology"), dict) or not isinstance(found.get("case"), dict):
+        raise SpikewrightError(f"File {path} holds no topology and case.")
+    return found["topology"], Case.of(found["case"])
+
+
 def replay(path: Path, build_dir: Path) -> Failure | None:
     """Run what :func:`store` wrote; return what goes wrong, if anything does.
 
     Raises
     ------
     SpikewrightError
-        If the file is none of these.
+        As :func:`read_case`.
     """
-    found = load_yaml(path)
-    if not isinstance(found.get("topology"), dict) or not isinstance(found.get("case"), dict):
-        raise SpikewrightError(f"File {path} holds no topology and case.")
-    return attempt(found["topology"], Case.of(found["case"]), build_dir)
+    return attempt(*read_case(path), build_dir)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
+from ir.strict import parse_yaml
 
 if TYPE_CHECKING:
     from boards import Board
@@ -30,17 +31,12 @@ def cache() -> Path:
 
 def changes(items: list[str] | None) -> dict[str, Any]:
     """Return the ``--set`` options; values are read as YAML scalars."""
-    import yaml
-
     found = {}
     for item in items or ():
         key, equals, value = item.partition("=")
         if not equals or not key:
             raise SpikewrightError(f"Option --set is {item!r}; allowed is KEY=VALUE.")
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SpikewrightError(f"Option --set {key} has value {value!r}, no YAML.") from error
+        found[key] = parse_yaml(value, f"Option --set {key}")
     return found
 
 

@@ -16,6 +16,7 @@ from ir.errors import SpikewrightError
 from ir.strict import dump_json, parse_json, write_file
 
 _STATE = "spikewright"
+_DTYPES = (torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool)
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
@@ -31,7 +32,8 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises
     ------
     SpikewrightError
-        If the file is missing, damaged, or holds values that are not finite.
+        If the file is missing, damaged, or holds values that are not finite or of a dtype that
+        :func:`save` was never given.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -44,8 +46,15 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     if text is None:
         raise SpikewrightError(f"Checkpoint {path} was not written by Spikewright.")
     for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            raise SpikewrightError(
+                f"Checkpoint {path} holds {tensor.dtype} in {name!r:.60}; allowed are "
+                f"{', '.join(map(str, _DTYPES))}."
+            )
         if not torch.isfinite(tensor).all():
-            raise SpikewrightError(f"Checkpoint {path} holds NaN or infinite values in {name}.")
+            raise SpikewrightError(
+                f"Checkpoint {path} holds NaN or infinite values in {name!r:.60}."
+            )
     return tensors, parse_json(text, f"Checkpoint {path}")
 
 

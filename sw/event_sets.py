@@ -115,18 +115,18 @@ def part(
 
 def _listed(folder: Path, first_label: int, learned: bool) -> Iterator[tuple[Events, int]]:
     """Yield the 40-bit files that ``labels.tsv`` lists for one side."""
-    table = list(csv.DictReader(io.StringIO(read_text(folder / LABELS)), delimiter="\t"))
+    table = _table(folder / LABELS, "\t")
+    head = table[0] if table else []
     rows = []
-    for row in table:
+    for row in table[1:]:
+        entry = dict(zip(head, row, strict=False))
         try:
-            label, file = int(row["label"]) - first_label, row["file"]
-        except (KeyError, TypeError, ValueError):
+            label, file = int(entry["label"]) - first_label, entry["file"]
+        except (KeyError, ValueError):
             raise SpikewrightError(
                 f"File {folder / LABELS} lacks a column label of numbers or a column file."
             ) from None
-        if file is None or Path(file).name != file:
-            raise SpikewrightError(f"File {folder / LABELS} names {file!r:.60}, no file beside it.")
-        rows.append((folder / file, label, row.get("n_mnist_split")))
+        rows.append((_beside(folder / LABELS, file), label, entry.get("n_mnist_split")))
     split = [part == "train" for _, _, part in rows]
     if any(part is None for _, _, part in rows):
         split = _tenths([label for _, label, _ in rows])
@@ -148,13 +148,12 @@ def _gesture(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
     Beside ``userNN_light.aedat`` lies ``userNN_light_labels.csv``: class, begin and end [us].
     """
     side = "train" if learned else "test"
-    for name in read_text(folder / f"trials_to_{side}.txt").split():
-        if Path(name).name != name:
-            raise SpikewrightError(f"File trials_to_{side}.txt names {name!r:.60}, no file.")
-        path = folder / name
+    trials = folder / f"trials_to_{side}.txt"
+    for name in read_text(trials).split():
+        path = _beside(trials, name)
         recording = events.read_aedat3(path)
         table = path.with_name(f"{path.stem}_labels.csv")
-        for row in csv.reader(io.StringIO(read_text(table))):
+        for row in _table(table, ","):
             if row[:1] == ["class"]:
                 continue
             try:
@@ -164,6 +163,22 @@ def _gesture(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:
                     f"File {table} holds {','.join(row)!r:.60}; allowed are class, begin, end."
                 ) from None
             yield recording.between(begin, end), label - 1
+
+
+def _table(path: Path, delimiter: str) -> list[list[str]]:
+    """Return the rows of a table that are not empty."""
+    try:
+        rows = list(csv.reader(io.StringIO(read_text(path)), delimiter=delimiter))
+    except csv.Error as error:
+        raise SpikewrightError(f"File {path} is no table: {error}.") from None
+    return [row for row in rows if row]
+
+
+def _beside(listing: Path, name: str) -> Path:
+    """Return the path of a file that a listing names, in the same folder."""
+    if not name.isprintable() or name in ("", "..") or Path(name).name != name:
+        raise SpikewrightError(f"File {listing} names {name!r:.60}, no file beside it.")
+    return listing.with_name(name)
 
 
 def _cifar10_dvs(folder: Path, learned: bool) -> Iterator[tuple[Events, int]]:

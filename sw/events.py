@@ -137,7 +137,8 @@ def read_aedat3(path: Path) -> Events:
         if end > len(content):
             raise SpikewrightError(f"File {path} ends within a packet.")
         if kind == _POLARITY_EVENT:
-            packet = np.frombuffer(content, "<u4", number * size // 4, place).reshape(number, -1)
+            packet = np.frombuffer(content, "<u4", number * size // 4, place)
+            packet = packet.reshape(number, size // 4)
             words.append(packet[:, 0].astype(np.int64))
             times.append(packet[:, 1].astype(np.int64) | overflow << 31)
         place = end

@@ -5,7 +5,7 @@ import pytest
 
 from ir.errors import SpikewrightError
 from ir.strict import (
-    MAX_TEXT_BYTES,
+    MAX_YAML_BYTES,
     dump_json,
     load_yaml,
     new_directory,
@@ -49,19 +49,23 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("? [a]\n: b", "is not a string"),
         ("true: a", "key True is not a string"),
         ("a: " + "[" * 30 + "]" * 30, "nesting is deeper than 20"),
-        ("a: " + "[" * 200_000, "no valid YAML"),
+        ("a: " + "[" * 60_000, "no valid YAML"),
         ("{" * 5000, "no valid YAML"),
         ("- a", "must hold a mapping, not list"),
         ("", "must hold a mapping, not NoneType"),
-        ("a: !!python/object/apply:os.system [true]", "no valid YAML"),
-        ("a: !!python/name:os.system", "no valid YAML"),
+        ("a: !!python/object/apply:os.system [true]", "tags are not allowed"),
+        ("a: !!python/name:os.system", "tags are not allowed"),
+        ('a: !!int ""', "tags are not allowed"),
+        ("a: !!map {b: 1}", "tags are not allowed"),
+        ("a: !!seq [1]", "tags are not allowed"),
+        ("a: 1" + ":59" * 20_000, "an integer has more than 20 digits"),
         ("a: b: c", "no valid YAML"),
         ("a: 1\n---\nb: 2", "no valid YAML"),
         ("a: 2024-99-99", "no valid YAML"),
         ("a: " + "9" * 5000, "no valid YAML"),
         ("a: \x00", "no valid YAML"),
         (b"a: \xff\xfe", "is not UTF-8 text"),
-        ("#" * (MAX_TEXT_BYTES + 1), "is larger than the allowed 1048576 bytes"),
+        ("#" * (MAX_YAML_BYTES + 1), "is larger than the allowed 65536 bytes"),
     ],
 )
 def test_hostile_yaml_is_refused(yaml, refused, text, part):
@@ -73,7 +77,7 @@ def test_hostile_yaml_is_refused(yaml, refused, text, part):
 
 def test_many_keys_do_not_take_for_ever(yaml):
     started = time.perf_counter()
-    assert len(yaml("{" + ", ".join(f"k{n}: 1" for n in range(8000)) + "}")) == 8000
+    assert len(yaml("{" + ", ".join(f"k{n}: 1" for n in range(5000)) + "}")) == 5000
     assert time.perf_counter() - started < 10
 
 
@@ -85,6 +89,7 @@ def test_nesting_below_the_limit_is_read(yaml):
     ("text", "part"),
     [
         ('{"a": NaN}', "NaN is not allowed"),
+        ('{"a": -1e999}', "-1e999 is beyond all floats"),
         ('{"a": -Infinity}', "-Infinity is not allowed"),
         ('{"a": 1, "a": 2}', "key 'a' is given twice"),
         ('{"b": {"a": 1, "c": 2, "a": 2}}', "key 'a' is given twice"),
