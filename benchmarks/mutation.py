@@ -1,0 +1,216 @@
+"""Mutants of ``ir`` and of the engines in ``hw``: how many does no test notice?
+
+    pip install --target FOLDER cosmic-ray==8.7.0
+    PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--seed 1] [--json]
+
+Cosmic Ray makes the mutants; which of them are drawn depends on the seed alone. A mutant meets the
+tests of its own module, then all of its house, then the co-simulations; the first failure, or ten
+minutes without an end, kills it. RUN/mutants.jsonl keeps what is done, and a second call goes on.
+
+No mutant is drawn of annotations, which nothing executes, nor of the wording of refusals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import MutationVisitor
+from cosmic_ray.plugins import get_operator, operator_names
+
+from spikewright.screen import print_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
+"""Modules of ``hw`` that are no engines."""
+MOST_SECONDS = 600
+CAUSES = ("survived", "own tests", "tests of the house", "co-simulation")
+
+
+class _Executed(ast.NodeTransformer):
+    """Takes away what is not executed, and the wording of refusals."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        self.generic_visit(node)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        node.annotation = ast.Constant(None)
+        self.generic_visit(node)
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args = []
+        return node
+
+
+def executed(source: str) -> str:
+    """Return what of a source text matters, for comparisons."""
+    return ast.dump(_Executed().visit(ast.parse(source)))
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed place of a module."""
+
+    module: str
+    operator: str
+    occurrence: int
+
+    def source(self) -> str | None:
+        """Return the module with the change; None if it says the same or is no Python."""
+        text = (ROOT / self.module).read_text()
+        made = MutationVisitor.mutate_code(text, get_operator(self.operator)(), self.occurrence)
+        try:
+            return made if made and executed(made) != executed(text) else None
+        except SyntaxError:
+            return None
+
+    def diff(self) -> str:
+        """Return the changed lines."""
+        before, after = (ROOT / self.module).read_text(), self.source() or ""
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+        return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
+
+
+def modules() -> list[str]:
+    """Return the paths of the modules that are changed."""
+    found = [path for house in ("ir", "hw") for path in sorted((ROOT / house).glob("*.py"))]
+    return [str(path.relative_to(ROOT)) for path in found if path.stem not in COMPOSITION]
+
+
+def places(module: str) -> list[Mutant]:
+    """Return every place of a module where an operator finds something."""
+    nodes = list(ast_nodes(get_ast((ROOT / module).read_text())))
+    found = []
+    for name in sorted(set(operator_names()) - {"core/ExceptionReplacer"}):  # trips over ours
+        try:
+            operator = get_operator(name)()
+        except TypeError:  # wants arguments: names of variables
+            continue
+        count = sum(len(list(operator.mutation_positions(node))) for node in nodes)
+        found += [Mutant(module, name, occurrence) for occurrence in range(count)]
+    return found
+
+
+def drawn(count: int, seed: int) -> Iterator[Mutant]:
+    """Yield ``count`` different mutants."""
+    every = [mutant for module in modules() for mutant in places(module)]
+    random.Random(seed).shuffle(every)
+    for mutant in every:
+        if mutant.source() is not None:
+            yield mutant
+            count -= 1
+            if not count:
+                return
+
+
+def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
+    """Return what is run, in turn: which tests, and their places."""
+    house, stem = Path(mutant.module).parent.name, Path(mutant.module).stem
+    own = (
+        [f"tests/{house}/test_{stem}.py"]
+        if (ROOT / f"tests/{house}/test_{stem}.py").exists()
+        else []
+    )
+    doctests = [mutant.module] if ">>>" in (ROOT / mutant.module).read_text() else []
+    found = [("own tests", own + doctests)] if own + doctests else []
+    found.append(
+        ("tests of the house", [f"tests/{house}", *(["tests/ir"] if house == "hw" else [])])
+    )
+    found.append(("co-simulation", ["tests/sim/test_cosimulate.py", "tests/sim/test_fuzz.py"]))
+    return found
+
+
+def examine(mutant: Mutant, tree: Path, jobs: int) -> tuple[str, str]:
+    """Return (which tests killed a mutant, the first that failed)."""
+    path = tree / mutant.module
+    path.write_text(mutant.source() or "")
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        for name, tests in stages(mutant):
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+            command += ["-n", str(jobs)] if name != "own tests" and jobs > 1 else []
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=tree,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=MOST_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return name, "no end"
+            if done.returncode:
+                failed = [n for n in done.stdout.splitlines() if n.startswith(("FAILED", "ERROR"))]
+                return name, failed[0][:200] if failed else "does not load"
+    finally:
+        shutil.copyfile(ROOT / mutant.module, path)
+    return "survived", ""
+
+
+def main() -> None:
+    """Examine mutants, and print the score."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="meet survivors once more")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    given.run.mkdir(parents=True, exist_ok=True)
+    log, tree = given.run / "mutants.jsonl", given.run / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    left_out = shutil.ignore_patterns(".git", ".venv", "runs", "build", "__pycache__")
+    shutil.copytree(ROOT, tree, ignore=left_out)
+    known = {}
+    if log.exists():
+        rows = map(json.loads, log.read_text().splitlines())
+        known = {(row["module"], row["operator"], row["occurrence"]): row for row in rows}
+    done = []
+    for mutant in drawn(given.count, given.seed):
+        row = known.get((mutant.module, mutant.operator, mutant.occurrence))
+        if row is None or (given.again and row["killed by"] == "survived"):
+            started = time.monotonic()
+            stage, test = examine(mutant, tree, given.jobs)
+            row = {**vars(mutant), "killed by": stage, "test": test, "diff": mutant.diff()}
+            row["seconds"] = round(time.monotonic() - started)
+            with log.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        done.append(row)
+    rows = []
+    for house in ("ir", "hw"):
+        own = [row["killed by"] for row in done if row["module"].startswith(house)]
+        counts = {cause: own.count(cause) for cause in CAUSES}
+        score = round(100 * (1 - counts["survived"] / len(own)), 1) if own else None
+        rows.append({"house": house, "mutants": len(own), **counts, "score %": score})
+    survivors = [row for row in done if row["killed by"] == "survived"]
+    print_rows({"rows": rows, "survivors": survivors}, given.json)
+    if not given.json:
+        for row in survivors:
+            print(f"{row['module']} {row['operator']} {row['occurrence']}\n{row['diff']}")
+
+
+if __name__ == "__main__":
+    main()
