@@ -1,0 +1,122 @@
+// Drives the bare accelerator: reset in every cycle of a run, and pauses of every length before
+// every word that enters and every word that leaves. The undisturbed run is the reference.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "Vtop.h"
+#include "verilated.h"
+#include "words.h"
+
+namespace {
+
+constexpr long kPatience = 200000;
+
+struct Pause {
+    size_t before = SIZE_MAX;  // number of the word
+    int length = 0;
+};
+
+struct Outcome {
+    std::vector<uint64_t> answers;
+    std::vector<long> cycles;
+    bool operator==(const Outcome& other) const {
+        return answers == other.answers && cycles == other.cycles;
+    }
+};
+
+[[noreturn]] void fail(const char* what, long place, int length) {
+    printf("%s, word or cycle %ld, length %d\n", what, place, length);
+    exit(1);
+}
+
+class Device {
+   public:
+    void reset() {
+        top.rst = 1;
+        top.i___05Fvalid = 0;
+        top.o___05Fready = 0;
+        edge();
+        top.rst = 0;
+    }
+
+    // Sends every word, `most` cycles at most, and returns what came out.
+    Outcome run(Pause in, Pause out, long most, const char* what) {
+        Outcome found;
+        size_t sent = 0;
+        bool waits = false;
+        uint64_t waiting = 0;
+        for (long cycle = 0; found.answers.size() < kAnswers; ++cycle) {
+            if (cycle >= most) {
+                if (most == kPatience) fail(what, long(in.before + 1 + out.before), in.length);
+                break;
+            }
+            const bool offers = sent < kWords && (sent != in.before || in.length-- <= 0);
+            top.i___05Fvalid = offers;
+            // What is not offered must not matter.
+            top.i___05Fpayload = offers ? words[sent] : ~uint64_t(0) & kMask;
+            top.o___05Fready = 0;
+            top.clk = 0;
+            top.eval();
+            const bool takes = found.answers.size() != out.before || out.length <= 0;
+            if (top.o___05Fvalid && !takes) --out.length;
+            top.o___05Fready = takes;
+            top.eval();
+            const uint64_t answer = top.o___05Fpayload;
+            if (waits && (!top.o___05Fvalid || answer != waiting))
+                fail("an offered answer changes", cycle, 0);
+            waits = top.o___05Fvalid && !takes;
+            waiting = answer;
+            if (offers && top.i___05Fready) ++sent;
+            if (takes && top.o___05Fvalid) {
+                found.answers.push_back(answer);
+                found.cycles.push_back(cycle);
+            }
+            top.clk = 1;
+            top.eval();
+        }
+        return found;
+    }
+
+   private:
+    void edge() {
+        top.clk = 0;
+        top.eval();
+        top.clk = 1;
+        top.eval();
+    }
+
+    VerilatedContext context;
+    Vtop top{&context};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const int longest = argc > 1 ? atoi(argv[1]) : 16;
+    Device device;
+    device.reset();
+    const Outcome reference = device.run({}, {}, kPatience, "no answer");
+    const long last = reference.cycles.back();
+    for (long cycle = 0; cycle <= last + 1; ++cycle) {
+        device.reset();
+        device.run({}, {}, cycle, "");
+        device.reset();
+        if (!(device.run({}, {}, kPatience, "no answer after a reset") == reference))
+            fail("reset is not forgotten", cycle, 0);
+    }
+    for (int length = 1; length <= longest; ++length) {
+        for (size_t word = 0; word < kWords; ++word) {
+            const Outcome found = device.run({word, length}, {}, kPatience, "source");
+            if (found.answers != reference.answers) fail("a pause of the source", word, length);
+        }
+        for (size_t word = 0; word < kAnswers; ++word) {
+            const Outcome found = device.run({}, {word, length}, kPatience, "sink");
+            if (found.answers != reference.answers) fail("a pause of the sink", word, length);
+        }
+    }
+    printf("%ld cycles, %zu words, %zu answers\n", last, size_t(kWords), size_t(kAnswers));
+    return 0;
+}
