@@ -9,11 +9,11 @@ BIN := $(VENV)/bin
 setup: $(VENV)/.installed
 
 # PyTorch first and alone, so that nothing else picks its version; then the pinned rest, which names
-# every transitive package, so no resolver runs.
+# every transitive package and the digests of its files, so no resolver runs.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
