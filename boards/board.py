@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ir.errors import SpikewrightError
-from ir.strict import load_yaml
+from ir.strict import listed, load_yaml
 from ir.usage import Usage
 
 SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
@@ -167,7 +167,7 @@ def _read(path: Path) -> Board:
 def _check_keys(what: str, entry: dict[str, Any], known: Iterable[str]) -> None:
     known = set(known)
     if unknown := sorted(entry.keys() - known):
-        raise SpikewrightError(f"{what} has unknown keys: {', '.join(unknown)}.")
+        raise SpikewrightError(f"{what} has unknown keys: {listed(unknown)}.")
     if missing := sorted(known - entry.keys()):
         raise SpikewrightError(f"{what} lacks keys: {', '.join(missing)}.")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ir.errors import SpikewrightError
-from ir.strict import parse_json, read_text
+from ir.strict import listed, parse_json, read_text
 
 FORMAT = "spikewright-characterisation"
 VERSION = 1
@@ -186,7 +186,7 @@ def _lane(what: str, row: Any) -> Mapping[str, Any]:
 def _keys(what: str, entry: Any, known: tuple[str, ...]) -> None:
     found = _mapping(what, entry).keys()
     if unknown := sorted(found - set(known)):
-        raise SpikewrightError(f"{what} has unknown keys: {', '.join(unknown):.200}.")
+        raise SpikewrightError(f"{what} has unknown keys: {listed(unknown)}.")
     if missing := sorted(set(known) - found):
         raise SpikewrightError(f"{what} lacks keys: {', '.join(missing)}.")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ MAX_YAML_BYTES = 1 << 16
 """Half a second of PyYAML's time."""
 MAX_DEPTH = 20
 MAX_DIGITS = 20
+_WORD = re.compile(r"[\w.-]+")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -176,12 +178,23 @@ def refusal(
     for kinds, verb in ((unknown, "unknown"), (("missing", "missing_argument"), "missing")):
         if names := [key(entry["loc"]) for entry in found if entry["type"] in kinds]:
             keys = "keys" if len(names) > 1 else "key"
-            return f"{noun} has {verb} {keys}: {', '.join(names)}."
+            return f"{noun} has {verb} {keys}: {listed(names)}."
     first = found[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     message = first["msg"].removeprefix("Input ")
-    return f"{noun} key {key(first['loc'])} is {first['input']!r:.80}; it {message}."
+    return f"{noun} key {listed([key(first['loc'])])} is {first['input']!r:.80}; it {message}."
+
+
+def listed(keys: Iterable[str]) -> str:
+    """Return keys of a file as one line; those that are no words are quoted.
+
+    Examples
+    --------
+    >>> listed(["steps", "model.kind", "a\\nb"])
+    "steps, model.kind, 'a\\\\nb'"
+    """
+    return f"{', '.join(key if _WORD.fullmatch(key) else repr(key) for key in keys):.200}"
 
 
 def dump_json(value: Any) -> str:

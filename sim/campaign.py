@@ -137,9 +137,9 @@ class Campaign:
         Cache of Verilator's runtime; simulators of topologies leave it when they are done.
     cases : int
         Cases of one topology.
-    icarus, netlists : int
-        Topologies, from the first, whose first case runs on Icarus and as a netlist too; fabrics
-        take turns.
+    icarus, amaranth, netlists : int
+        Topologies, from the first, whose first case runs on Icarus, in Amaranth's simulator and as
+        a netlist too; fabrics take turns.
 
     Raises
     ------
@@ -156,13 +156,15 @@ class Campaign:
         *,
         cases: int = CASES,
         icarus: int = 0,
+        amaranth: int = 0,
         netlists: int = 0,
     ) -> None:
         self.seed, self.count, self.cases = seed, count, cases
-        self.icarus, self.netlists = icarus, netlists
+        self.icarus, self.amaranth, self.netlists = icarus, amaranth, netlists
         self.directory, self.build_dir = directory, build_dir
         self.entries: dict[int, dict[str, Any]] = {}
-        self.head = {"seed": seed, "cases": cases, "icarus": icarus, "netlists": netlists}
+        self.head = {"seed": seed, "cases": cases}
+        self.head |= {"icarus": icarus, "amaranth": amaranth, "netlists": netlists}
         self._resume()
 
     def run(
@@ -233,6 +235,7 @@ class Campaign:
     def _shares(self) -> Iterator[Share]:
         for index in range(-(-self.count // self.cases)):
             others = ["icarus"] if index < self.icarus else []
+            others += ["amaranth"] if index < self.amaranth else []
             if index < self.netlists:
                 others.append(FABRICS[index % len(FABRICS)])
             cases = min(self.cases, self.count - index * self.cases)

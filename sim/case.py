@@ -28,8 +28,9 @@ from sim.topology import Topology, build
 CONTENTS = ("own", "random", "ends", "zeros", "wild")
 """Memory contents: those of the topology; random codes of weights; only codes of the largest and
 smallest levels; only zeros; random bits everywhere, biases and thresholds too."""
-TARGETS = ("verilator", "icarus", *FABRICS)
-"""What simulates: Verilator, Icarus, or Verilator the netlist after synthesis for a fabric."""
+TARGETS = ("verilator", "icarus", "amaranth", *FABRICS)
+"""What simulates: Verilator, Icarus, Amaranth before there is Verilog, or Verilator the netlist
+after synthesis for a fabric."""
 LATE = "A transfer came in another cycle."
 """What is said where every value is right."""
 _PATIENCE = 10_000
@@ -166,8 +167,8 @@ class Subject:
         network, verilog = self.filled(case)
         if case.images not in self._schedules:
             self._schedules[case.images] = schedule(self.plan, case.images)
-        simulator = "icarus" if case.target == "icarus" else "verilator"
         probes = case.target not in FABRICS
+        simulator = case.target if probes else "verilator"
         # Contents are files of a design, but cells of a netlist.
         design = self.verilog
         if not probes:

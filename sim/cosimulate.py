@@ -17,11 +17,12 @@ from ir.manifest import verify
 from ir.network import Network
 from ir.plan import Plan
 from ir.schedule import Schedule
-from sim import icarus
+from sim import elaborated, icarus
 from sim.check import Golden, check
 from sim.compare import Comparison, probed
 from sim.cycles import Cycles, total
 from sim.dialect import TEXT, C
+from sim.elaborated import AmaranthShard
 from sim.icarus import IcarusShard
 from sim.shard import Shard, Stalls
 from sim.stimulus import pack
@@ -32,7 +33,11 @@ LEAST_SAMPLES = 4
 LIMIT = 100_000
 LINGER = 400
 """Cycles after the last answer, beyond those of the schedule, in which a design is watched."""
-SIMULATORS: dict[str, type[Shard]] = {"verilator": Shard, "icarus": IcarusShard}
+SIMULATORS: dict[str, type[Shard]] = {
+    "verilator": Shard,
+    "icarus": IcarusShard,
+    "amaranth": AmaranthShard,
+}
 
 
 Progress = Callable[[str, int, int], None]
@@ -178,7 +183,7 @@ def cosimulate(
         Python module of the cocotb test that drives clock and reset, such as ``sim.bench``; without
         it a loop in C++ does, which is several times as fast.
     simulator : str
-        ``verilator`` or ``icarus``.
+        ``verilator``, ``icarus`` or ``amaranth``.
     progress : callable, optional
         Told (stage, done, all) with stages ``build``, ``simulate`` and ``compare``.
     checksums : bool
@@ -295,6 +300,8 @@ def compiled(
     bench = generate(
         sources["accelerator.v"], plan.sink.words, probes=probes, dialect=C if lean else TEXT
     )
+    if simulator == "amaranth":
+        return elaborated.build(verilog_dir, plan), bench
     make = build if lean else icarus.build
     return make(sources | bench.sources, BENCH, build_dir), bench
 

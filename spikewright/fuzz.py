@@ -22,6 +22,9 @@ def fuzz(
     icarus: Annotated[
         int, typer.Option(help="Topologies whose first case runs on Icarus too.", min=0)
     ] = 0,
+    amaranth: Annotated[
+        int, typer.Option(help="Topologies that run in Amaranth's simulator, too.", min=0)
+    ] = 0,
     netlists: Annotated[
         int, typer.Option(help="Topologies that run as netlists after synthesis too.", min=0)
     ] = 0,
@@ -62,6 +65,7 @@ def fuzz(
                 simulators,
                 cases=cases,
                 icarus=icarus,
+                amaranth=amaranth,
                 netlists=netlists,
             )
             found = campaign.run(jobs=jobs, smaller=shrink, stop=stop, tell=tell)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ir.errors import SpikewrightError
-from ir.strict import dump_json, parse_json, write_file
+from ir.strict import dump_json, listed, parse_json, write_file
 
 _STATE = "spikewright"
 _DTYPES = (torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool)
@@ -72,7 +72,7 @@ def restore(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         ("has unknown", tensors.keys() - wanted.keys()),
     ):
         if names:
-            raise SpikewrightError(f"Checkpoint {verb} tensors: {', '.join(sorted(names))}.")
+            raise SpikewrightError(f"Checkpoint {verb} tensors: {listed(sorted(names))}.")
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
             raise SpikewrightError(

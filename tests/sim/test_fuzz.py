@@ -6,10 +6,12 @@ import json
 import re
 import secrets
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from amaranth.hdl import Module
 
 from ir.errors import SpikewrightError
 from ir.planner import build as plan
@@ -112,7 +114,7 @@ def test_cases_come_again_and_only_fill_what_they_may():
         ({"images": 1}, "Case has density 0.5 and 1 images"),
         ({"density": 1.5}, "Case has density 1.5"),
         ({"contents": "hers"}, "Case has contents 'hers'; allowed are own"),
-        ({"target": "modelsim"}, "Case has target 'modelsim'; allowed are verilator, icarus, ecp5"),
+        ({"target": "modelsim"}, "Case has target 'modelsim'; allowed are verilator, icarus, amaranth, ecp5"),
     ],
 )
 def test_damaged_cases_are_refused(values, sentence):
@@ -324,6 +326,31 @@ def test_icarus_agrees(paused, tmp_path, builds):
         assert subject.failure(case) is None
         assert subject.spikes > 0
         assert subject.builds == 0
+
+
+@pytest.mark.parametrize("paused", [0.0, 0.5])
+def test_amaranth_agrees(paused, tmp_path, builds):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        case = Case("random", 1, 0.7, 3, 1, paused, paused, 1, "amaranth")
+        assert subject.failure(case) is None
+        assert subject.spikes > 0
+        assert subject.builds == 0
+
+
+def test_amaranth_runs_the_contents_of_the_case(tmp_path, builds):
+    """A bit of an image that is flipped behind the golden model's back is seen."""
+    with Subject(SMALL, tmp_path, builds) as subject:
+        image = subject.own[subject.network.readout.name]
+        path = subject.verilog / "images" / image.name
+        path.write_text(replace(image, words=(image.words[0] ^ 1, *image.words[1:])).text())
+        assert "expected" in failure(subject, Case(target="amaranth")).sentence
+
+
+def test_amaranth_says_when_a_design_hangs(tmp_path, builds, monkeypatch):
+    with Subject(SMALL, tmp_path, builds) as subject:
+        monkeypatch.setattr("hw.accumulate.Accumulate.elaborate", lambda self, platform: Module())
+        with pytest.raises(SpikewrightError, match="The accelerator hung"):
+            subject.failure(Case(target="amaranth"))
 
 
 @needs_icarus
