@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -210,6 +209,6 @@ def _text(what: str, value: Any) -> None:
 
 def _number(what: str, value: Any) -> float:
     wrong = isinstance(value, bool) or not isinstance(value, (int, float))
-    if wrong or not math.isfinite(value) or value < 0:
+    if wrong or value < 0:
         raise SpikewrightError(f"{what} is {value!r:.40}; allowed is a number of at least 0.")
     return float(value)

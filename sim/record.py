@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,7 @@ def fill(value: Any, schema: Any, where: str) -> Any:
     Raises
     ------
     SpikewrightError
-        If a value is of another kind, or no finite number.
+        If a value is of another kind.
 
     Examples
     --------
@@ -121,7 +120,7 @@ def fill(value: Any, schema: Any, where: str) -> Any:
     kind = type(schema) if isinstance(schema, (dict, list)) else schema
     allowed = (int, float) if kind is float else kind
     wrong = not isinstance(value, allowed) or (isinstance(value, bool) and kind is not object)
-    if value is not None and (wrong or (isinstance(value, float) and not math.isfinite(value))):
+    if value is not None and wrong:
         raise SpikewrightError(f"{where} is {value!r:.60}; allowed is {kind.__name__}.")
     if isinstance(schema, list):
         return [fill(item, schema[0], f"{where}, item {n}") for n, item in enumerate(value or [])]

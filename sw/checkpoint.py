@@ -48,12 +48,12 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     for name, tensor in tensors.items():
         if tensor.dtype not in _DTYPES:
             raise SpikewrightError(
-                f"Checkpoint {path} holds {tensor.dtype} in {name!r:.60}; allowed are "
+                f"Checkpoint {path} holds {tensor.dtype} in {listed([name])}; allowed are "
                 f"{', '.join(map(str, _DTYPES))}."
             )
         if not torch.isfinite(tensor).all():
             raise SpikewrightError(
-                f"Checkpoint {path} holds NaN or infinite values in {name!r:.60}."
+                f"Checkpoint {path} holds NaN or infinite values in {listed([name])}."
             )
     return tensors, parse_json(text, f"Checkpoint {path}")
 
