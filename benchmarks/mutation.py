@@ -23,7 +23,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -75,8 +76,9 @@ class Mutant:
     operator: str
     occurrence: int
 
+    @cached_property
     def source(self) -> str | None:
-        """Return the module with the change; None if it says the same or is no Python."""
+        """The module with the change; None if it says the same or is no Python."""
         text = (ROOT / self.module).read_text()
         made = MutationVisitor.mutate_code(text, get_operator(self.operator)(), self.occurrence)
         try:
@@ -86,7 +88,7 @@ class Mutant:
 
     def diff(self) -> str:
         """Return the changed lines."""
-        before, after = (ROOT / self.module).read_text(), self.source() or ""
+        before, after = (ROOT / self.module).read_text(), self.source or ""
         lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
         return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
 
@@ -116,7 +118,7 @@ def drawn(count: int, seed: int) -> Iterator[Mutant]:
     every = [mutant for module in modules() for mutant in places(module)]
     random.Random(seed).shuffle(every)
     for mutant in every:
-        if mutant.source() is not None:
+        if mutant.source is not None:
             yield mutant
             count -= 1
             if not count:
@@ -143,7 +145,7 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
 def examine(mutant: Mutant, tree: Path, jobs: int) -> tuple[str, str]:
     """Return (which tests killed a mutant, the first that failed)."""
     path = tree / mutant.module
-    path.write_text(mutant.source() or "")
+    path.write_text(mutant.source or "")
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         for name, tests in stages(mutant):
@@ -194,7 +196,7 @@ def main() -> None:
         if row is None or (given.again and row["killed by"] == "survived"):
             started = time.monotonic()
             stage, test = examine(mutant, tree, given.jobs)
-            row = {**vars(mutant), "killed by": stage, "test": test, "diff": mutant.diff()}
+            row = {**asdict(mutant), "killed by": stage, "test": test, "diff": mutant.diff()}
             row["seconds"] = round(time.monotonic() - started)
             with log.open("a") as file:
                 file.write(json.dumps(row) + "\n")

@@ -112,7 +112,7 @@ def parse_yaml(text: str, what: str) -> Any:
         return yaml.load(text, Loader=_StrictLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise SpikewrightError(f"{what} is no valid YAML: {reason!s:.400}.") from error
+        raise SpikewrightError(f"{what} is no valid YAML: {reason:.400}.") from error
 
 
 def parse_json(text: str, what: str) -> dict[str, Any]:

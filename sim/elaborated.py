@@ -46,24 +46,21 @@ class Elaboration(Build):
 def build(verilog_dir: Path, plan: Plan) -> Elaboration:
     """Return the accelerator of ``plan`` with the memory images in a directory of ``hw.emit``.
 
-    Raises
-    ------
-    SpikewrightError
-        If an image is missing or damaged.
+    They are read when it is made, which raises SpikewrightError if one is missing or damaged.
     """
-    images = {}
-    for station in plan.stations:
-        shape = layout(station)
-        if shape is not None:
-            depth, fields = shape
-            width = sum(field.width for field in fields)
-            empty = Image(station.name, width, ())
-            text = read_text(verilog_dir / "images" / empty.name, MAX_IMAGE_BYTES)
-            images[station.name] = Image.parse(station.name, width, depth, text)
 
     def make() -> Accelerator:
         from hw.top import Accelerator
 
+        images = {}
+        for station in plan.stations:
+            shape = layout(station)
+            if shape is not None:
+                depth, fields = shape
+                width = sum(field.width for field in fields)
+                name = Image(station.name, width, ()).name
+                text = read_text(verilog_dir / "images" / name, MAX_IMAGE_BYTES)
+                images[station.name] = Image.parse(station.name, width, depth, text)
         return Accelerator(plan, images)
 
     return Elaboration(verilog_dir, "top", True, make, plan.sink.words)

@@ -31,7 +31,6 @@ from tests.networks import digits_network, random_hardware, random_network, rand
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = Path(__file__).parent / "found"
-FILES = ("network.json", "arrays.safetensors", "samples.safetensors")
 SMALL = {"count": 20, "width": 8, "height": 8}
 
 
@@ -101,11 +100,16 @@ def _file(read: Callable[[Path], object], suffix: str) -> Callable[[bytes, Path]
     return enter
 
 
-def _written(write: Callable[[Path], object]) -> bytes:
-    """Return the bytes of the file that ``write`` makes at a path."""
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "file")
-        return (Path(folder) / "file").read_bytes()
+def _recording(write: Callable[..., object], *how: int) -> Callable[[], list[bytes]]:
+    """Return a function to a file with a few events, in the format that ``write`` writes."""
+
+    def seeds() -> list[bytes]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            write(path, recordings.random_events(1, **SMALL), *how)
+            return [path.read_bytes()]
+
+    return seeds
 
 
 def _export() -> list[dict[str, bytes]]:
@@ -176,12 +180,11 @@ def _trials(content: bytes, scratch: Path) -> object:
 
 
 def _framed(read: Callable[[Path], events.Events], suffix: str) -> Callable[[bytes, Path], object]:
-    def enter(content: bytes, scratch: Path) -> object:
-        (path := scratch / f"file{suffix}").write_bytes(content)
+    def framed(path: Path) -> object:
         found = read(path)
         return [events.frames(found, 3, by, 34, 34) for by in ("count", "time")]
 
-    return enter
+    return _file(framed, suffix)
 
 
 def _idx(values: np.ndarray) -> bytes:
@@ -207,19 +210,6 @@ def _checkpoint() -> Door:
         lambda: seeds + [_pieces(seed) for seed in seeds],
         tuple(f'"{kind}"'.encode() for kind in kinds),
     )
-
-
-def _case() -> Door:
-    """A stored case of the fuzzer and its network; no hardware is built."""
-    return Door(
-        _file(lambda path: topology.build(campaign.read_case(path)[0]), ".yaml"),
-        lambda: [path.read_bytes() for path in sorted((ROOT / "tests/sim/found").glob("*.yaml"))],
-    )
-
-
-def _image(content: bytes, scratch: Path) -> object:
-    (path := scratch / "file.mem").write_bytes(content)
-    return image.Image.parse("q", 12, 3, read_text(path))
 
 
 def _texts(*patterns: str) -> Callable[[], list[bytes]]:
@@ -256,42 +246,35 @@ DOORS: dict[str, Callable[[], Door]] = {
     ),
     "run_file": lambda: Door(
         _file(lambda path: config.load(path).to_yaml(), ".yaml"),
-        lambda: [p.read_bytes() for n in _RUN_FILES for p in [ROOT / f"configs/{n}.yaml"]],
+        _texts("configs/search-digits.yaml", "configs/mnist.yaml", "configs/nmnist.yaml"),
         _TAGS + _DATES,
     ),
     "board": lambda: Door(_file(boards.load, ".yaml"), _texts("boards/*.yaml"), _TAGS + _DATES),
     "anchor": lambda: Door(
         _file(anchor.load, ".yaml"), _texts("configs/*-reduced.yaml"), _TAGS + _DATES
     ),
-    "case": _case,
+    "case": lambda: Door(  # up to its network; no hardware is built
+        _file(lambda path: topology.build(campaign.read_case(path)[0]), ".yaml"),
+        _texts("tests/sim/found/*.yaml"),
+    ),
     "characterisation": lambda: Door(
         _file(load_characterisation.__wrapped__, ".json"), _small_characterisation
     ),
-    "image": lambda: Door(_image, lambda: [b"2f1\n005\nfff\n"]),
+    "image": lambda: Door(
+        _file(lambda path: image.Image.parse("q", 12, 3, read_text(path)), ".mem"),
+        lambda: [b"2f1\n005\nfff\n"],
+    ),
     "idx": lambda: Door(
         _file(idx.read, ""), lambda: [_idx(np.arange(6).reshape(1, 2, 3)), _idx(np.arange(3))]
     ),
     "idx_gz": lambda: Door(_file(idx.read, ".gz"), lambda: _GZIP),
     "cifar": lambda: Door(_file(cifar.read, ".bin"), lambda: [b"\5" + bytes(3072)]),
-    "bin40": lambda: Door(
-        _framed(events.read_bin40, ".bin"),
-        lambda: [
-            _written(lambda p: recordings.write_bin40(p, recordings.random_events(1, **SMALL)))
-        ],
-    ),
+    "bin40": lambda: Door(_framed(events.read_bin40, ".bin"), _recording(recordings.write_bin40)),
     "aedat2": lambda: Door(
-        _framed(events.read_aedat2, ".aedat"),
-        lambda: [
-            _written(lambda p: recordings.write_aedat2(p, recordings.random_events(1, **SMALL)))
-        ],
+        _framed(events.read_aedat2, ".aedat"), _recording(recordings.write_aedat2)
     ),
     "aedat3": lambda: Door(
-        _framed(events.read_aedat3, ".aedat"),
-        lambda: [
-            _written(
-                lambda p: recordings.write_aedat3(p, recordings.random_events(1, **SMALL), 7, 1)
-            )
-        ],
+        _framed(events.read_aedat3, ".aedat"), _recording(recordings.write_aedat3, 7, 1)
     ),
     "labels": lambda: Door(
         _listed,
@@ -305,7 +288,6 @@ DOORS: dict[str, Callable[[], Door]] = {
     ),
     "checkpoint": _checkpoint,
 }
-_RUN_FILES = ("search-digits", "mnist", "nmnist")
 
 
 def emptied(folder: Path) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
@@ -43,18 +42,17 @@ def main() -> None:
     options += [f"-max_len={MAX_BYTES}", f"-timeout={MAX_SECONDS}"]
     options += [f"-rss_limit_mb={MAX_MEGABYTES}", f"-artifact_prefix={corpus.parent}/"]
     options += ["-print_final_stats=1", "-verbosity=0"]
-    with tempfile.TemporaryDirectory(prefix="spikewright-") as scratch:
-        if door.words:
-            (words := Path(scratch).with_suffix(".dict")).write_text(
-                "".join(f'"{_escaped(word)}"\n' for word in door.words)
-            )
-            options.append(f"-dict={words}")
-        folder = Path(scratch)
-        atheris.Setup(
-            [sys.argv[0], *options, str(corpus)],
-            lambda content: knock(door, content, emptied(folder)) and None,
-        )
-        atheris.Fuzz()
+    if door.words:
+        words = given.corpus / f"{given.door}.words"
+        words.write_text("".join(f'"{_escaped(word)}"\n' for word in door.words))
+        options.append(f"-dict={words}")
+    # The fuzzer leaves without cleaning up, so nothing may lie in a temporary directory.
+    (scratch := given.corpus / f"{given.door}.scratch").mkdir(exist_ok=True)
+    atheris.Setup(
+        [sys.argv[0], *options, str(corpus)],
+        lambda content: knock(door, content, emptied(scratch)) and None,
+    )
+    atheris.Fuzz()
 
 
 def _escaped(word: bytes) -> str:

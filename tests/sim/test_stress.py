@@ -25,7 +25,7 @@ def words(subject):
     if max(width["i__payload"], width["o__payload"]) > 64:
         return None
     rows = pack(pixels(subject.network, CASE), subject.plan.source)
-    values = [sum(int(part) << 32 * n for n, part in enumerate(row)) for row in rows]
+    values = [int.from_bytes(row.tobytes(), "little") for row in rows]
     return (
         "#pragma once\n#include <cstddef>\n#include <cstdint>\n"
         f"constexpr std::size_t kWords = {len(values)}, "
