@@ -32,7 +32,7 @@ class Accumulate(Engine):
         m = Module()
         station = self.station
         m.submodules.sums = sums = memory.Memory(
-            shape=station.o.width, depth=station.groups, init=[]
+            shape=station.o.width + self.parity_bits, depth=station.groups, init=[]
         )
         write, read = sums.write_port(), sums.read_port(domain="comb")
         full, taken, wrap, last = Signal(), Signal(), Signal(), Signal()
@@ -47,10 +47,11 @@ class Accumulate(Engine):
             self.i.ready.eq(~last | ~full | self.o.ready),
             taken.eq(self.i.valid & self.i.ready),
             write.addr.eq(group),
-            write.data.eq(new),
+            write.data.eq(self.guard(new)),
             write.en.eq(taken & ~last),
             self.o.valid.eq(full),
         ]
+        self.check(m, taken & (position != 0), read.data)
         held, steps = elements(old, station.o), elements(self.i.payload, station.i)
         m.d.comb += new.eq(
             Cat(

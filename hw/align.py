@@ -40,6 +40,7 @@ class Align(Engine):
         m = Module()
         station = self.station
         m.submodules.shifts = shifts = self.shifts
+        self.gather(m, shifts)
         (a, b), (o,) = self.inputs, self.outputs
         pipeline = Pipeline(m, 2, a.valid & b.valid, o.ready)
         address = Signal(len(shifts.address))

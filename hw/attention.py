@@ -59,7 +59,7 @@ class Attend(Engine):
         ]
 
         width = station.counters * station.count.width
-        contents = []
+        contents, rams = [], []
         updated = Signal(width)
         for bank in range(2):
             written = count.go & (count.bank == bank)
@@ -71,6 +71,7 @@ class Attend(Engine):
                 continue
             # A word is read one visit ahead.
             m.submodules[f"bank_{bank}"] = matrix = Ram(width, station.depth)
+            rams.append(matrix)
             ahead = Mux((waiting != 0) & (apply.bank == bank), apply.next, count.next)
             m.d.comb += [
                 matrix.write_enable.eq(written),
@@ -80,6 +81,7 @@ class Attend(Engine):
                 matrix.read_address.eq(ahead),
             ]
             contents.append(matrix.read_data)
+        self.gather(m, *rams)
         m.d.comb += updated.eq(self._update(m, count, Mux(count.bank, *contents[::-1])))
 
         spikes = Signal(station.parallel * station.simd * station.i.steps, reset_less=True)

@@ -38,16 +38,24 @@ class Buffer(Engine):
             self._deep(m)
         else:
             m.submodules.memory = memory = fifo.SyncFIFO(
-                width=self.station.i.width, depth=self.station.depth
+                width=self.station.i.width + self.parity_bits, depth=self.station.depth
             )
-            wiring.connect(m, wiring.flipped(self.i), memory.w_stream)
-            wiring.connect(m, memory.r_stream, wiring.flipped(self.o))
+            m.d.comb += [
+                memory.w_data.eq(self.guard(self.i.payload)),
+                memory.w_en.eq(self.i.valid),
+                self.i.ready.eq(memory.w_rdy),
+                self.o.payload.eq(memory.r_data),
+                self.o.valid.eq(memory.r_rdy),
+                memory.r_en.eq(self.o.ready),
+            ]
+            self.check(m, memory.r_rdy, memory.r_data)
         return m
 
     def _deep(self, m: Module) -> None:
         """Add a ring in block RAM whose output register holds the oldest word."""
         depth = self.station.depth - 1
         m.submodules.ring = ring = Corner(self.station.i.width, 1, depth)
+        self.gather(m, ring)
         held, full = Signal(range(depth + 1)), Signal()
         write, read = Signal(), Signal()
         m.d.comb += [

@@ -52,6 +52,7 @@ class Classify(Engine):
         m = Module()
         station = self.station
         m.submodules.biases = biases = self.biases
+        self.gather(m, biases)
         pipeline = Pipeline(m, 2, self.i.valid, self.o.ready)
         word = Signal(station.i.width, reset_less=True)
         address = Signal(len(biases.address))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Instance, Module, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.hdl import Cat, Instance, Module, unsigned
+from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.memory import VERILOG, instance
+from hw.parity import Guarded, sound
 
 CORNER_NAME = "spikewright_corner"
 CORNER_SOURCE = """\
@@ -58,7 +59,7 @@ endmodule
 """
 
 
-class Corner(wiring.Component):
+class Corner(Guarded):
     """One narrow write and one wide synchronous read per cycle.
 
     Parameters
@@ -99,6 +100,8 @@ class Corner(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module | Instance:
+        if self.fault is not None:
+            return self._guarded()
         if platform == VERILOG:
             return instance(
                 CORNER_NAME,
@@ -121,4 +124,23 @@ class Corner(wiring.Component):
             read.addr.eq(self.read_address),
             self.read_data.eq(read.data),
         ]
+        return m
+
+    def _guarded(self) -> Module:
+        m = Module()
+        m.submodules.guarded = inner = Corner(self.width + 1, self.ratio, self.depth)
+        slots = [
+            inner.read_data[slot * inner.width : (slot + 1) * inner.width]
+            for slot in range(self.ratio)
+        ]
+        m.d.comb += [
+            inner.write_enable.eq(self.write_enable),
+            inner.write_address.eq(self.write_address),
+            inner.write_slot.eq(self.write_slot),
+            inner.write_data.eq(self.guard(self.write_data)),
+            inner.read_enable.eq(self.read_enable),
+            inner.read_address.eq(self.read_address),
+            self.read_data.eq(Cat(slot[: self.width] for slot in slots)),
+        ]
+        self.check(m, sound(m, inner), *slots)
         return m

@@ -24,7 +24,7 @@ from ir import plan as plans
 from ir import readout
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
-from ir.image import Image, images
+from ir.image import Image, images, stored
 from ir.manifest import listing
 from ir.network import Network
 from ir.store import Export, encode
@@ -89,7 +89,7 @@ def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
         files = {
             f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
             **{f"{name}.v": SHIPPED[name] for name in _used(text)},
-            **{f"images/{image.name}": image.text() for image in contents.values()},
+            **{f"images/{image.name}": stored(image, plan).text() for image in contents.values()},
         }
         described = manifest(plan, contents, digest, files)
         (directory / "images").mkdir()
@@ -174,6 +174,7 @@ def manifest(
         "reset": "rst",
         "steps": plan.steps,
         "lanes": plan.lanes,
+        "parity": plan.parity,
         "input": {"port": "i", **_stream(plan.source)},
         "output": {"port": "o", "transfers_per_sample": plan.sink.words, "fields": fields},
         "counters": list(COUNTERS),

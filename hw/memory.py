@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import ClockSignal, Instance, Module, unsigned
+from amaranth.hdl import ClockSignal, Instance, Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hw.parity import Guarded
+from ir.image import parity
 from ir.mapping import ROM_BLOCK_BITS
 
 VERILOG = "verilog"
@@ -67,7 +69,7 @@ def instance(name: str, component: wiring.Component, **parameters: int | str) ->
     return Instance(name, i_clk=ClockSignal(), **parameters, **ports)
 
 
-class Memory(wiring.Component):
+class Memory(Guarded):
     """Words of a memory image.
 
     Parameters
@@ -111,6 +113,8 @@ class Memory(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module | Instance:
+        if self.fault is not None:
+            return self._guarded()
         if platform == VERILOG:
             image = f"images/{self.image}"
             return instance(ROM_NAME, self, p_WIDTH=self.width, p_DEPTH=self.depth, p_IMAGE=image)
@@ -124,4 +128,18 @@ class Memory(wiring.Component):
             read.addr.eq(self.address),
             self.data.eq(read.data),
         ]
+        return m
+
+    def _guarded(self) -> Module:
+        m = Module()
+        words = [parity(word, self.width) for word in self.words]
+        m.submodules.guarded = inner = Memory(self.width + 1, self.depth, self.image, words)
+        m.d.comb += [
+            inner.enable.eq(self.enable),
+            inner.address.eq(self.address),
+            self.data.eq(inner.data),
+        ]
+        read = Signal()
+        m.d.sync += read.eq(self.enable)
+        self.check(m, read, inner.data)
         return m

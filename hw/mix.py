@@ -46,7 +46,7 @@ class Mix(Engine):
             self.o.valid.eq(full),
         ]
         m.submodules.sums = sums = memory.Memory(
-            shape=station.o.width, depth=station.chunks, init=[]
+            shape=station.o.width + self.parity_bits, depth=station.chunks, init=[]
         )
         write, read = sums.write_port(), sums.read_port(domain="comb")
         width = station.o.type.width
@@ -62,9 +62,10 @@ class Mix(Engine):
             new.eq(Cat(totals)),
             read.addr.eq(chunk),
             write.addr.eq(chunk),
-            write.data.eq(new),
+            write.data.eq(self.guard(new)),
             write.en.eq(adding & ~last),
         ]
+        self.check(m, adding & (visit != 0), read.data)
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
         with m.If(adding):

@@ -42,6 +42,7 @@ class Neurons(Engine):
         m = Module()
         station = self.station
         m.submodules.parameters = parameters = self.parameters
+        self.gather(m, parameters)
         pipeline = Pipeline(m, station.latency, self.i.valid, self.o.ready)
 
         word = Signal(station.i.width, reset_less=True)

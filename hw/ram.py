@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from amaranth.hdl import Instance, Module, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.memory import VERILOG, instance
+from hw.parity import Guarded, sound
 
 RAM_NAME = "spikewright_ram"
 RAM_SOURCE = """\
@@ -35,7 +36,7 @@ endmodule
 """
 
 
-class Ram(wiring.Component):
+class Ram(Guarded):
     """One write and one synchronous read per cycle.
 
     Parameters
@@ -70,6 +71,8 @@ class Ram(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module | Instance:
+        if self.fault is not None:
+            return self._guarded()
         if platform == VERILOG:
             return instance(RAM_NAME, self, p_WIDTH=self.width, p_DEPTH=self.depth)
         m = Module()
@@ -85,4 +88,18 @@ class Ram(wiring.Component):
             read.addr.eq(self.read_address),
             self.read_data.eq(read.data),
         ]
+        return m
+
+    def _guarded(self) -> Module:
+        m = Module()
+        m.submodules.guarded = inner = Ram(self.width + 1, self.depth)
+        m.d.comb += [
+            inner.write_enable.eq(self.write_enable),
+            inner.write_address.eq(self.write_address),
+            inner.write_data.eq(self.guard(self.write_data)),
+            inner.read_enable.eq(self.read_enable),
+            inner.read_address.eq(self.read_address),
+            self.read_data.eq(inner.read_data),
+        ]
+        self.check(m, sound(m, inner), inner.read_data)
         return m

@@ -81,9 +81,11 @@ class Recall(Engine):
         with m.If(issue):
             m.d.sync += source.eq(Mux(following >= depth, following - depth, following))
 
+        rams = [Ram(station.i.width, depth) for _ in range(keys)]
+        self.gather(m, *rams)
         words = []
-        for k in range(keys):
-            m.submodules[f"key_{k}"] = held = Ram(station.i.width, depth)
+        for k, held in enumerate(rams):
+            m.submodules[f"key_{k}"] = held
             m.d.comb += [
                 held.write_enable.eq(take & (key == k)),
                 held.write_address.eq(target),

@@ -71,6 +71,7 @@ class Reorder(Engine):
         m = Module()
         station = self.station
         m.submodules.corner = corner = Corner(station.i.width, station.ratio, station.depth)
+        self.gather(m, corner)
         waiting = Signal(range(3))
         taken, issue, full = Signal(), Signal(), Signal()
         written, read = Signal(), Signal()

@@ -44,6 +44,7 @@ class SerialNeurons(Engine):
         station = self.station
         steps = station.o.steps
         m.submodules.parameters = parameters = self.parameters
+        self.gather(m, parameters)
         word = Signal(station.i.width, reset_less=True)
         address = Signal(len(parameters.address))
         held, charged, complete = Signal(), Signal(), Signal()

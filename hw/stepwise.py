@@ -43,6 +43,7 @@ class Stepwise(Engine):
         m = Module()
         station = self.station
         m.submodules.parameters = parameters = self.parameters
+        self.gather(m, parameters)
         pipeline = Pipeline(m, station.latency, self.i.valid, self.o.ready)
         visit = Signal()
         m.d.comb += [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.parity import Guarded
 from ir import plan
 from ir.types import IntType
 
@@ -130,7 +131,7 @@ def accumulators(
         m.d.comb += o.payload[k * width : (k + 1) * width].eq(added)
 
 
-class Engine(wiring.Component):
+class Engine(Guarded):
     """A station in hardware.
 
     Parameters

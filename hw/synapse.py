@@ -44,6 +44,7 @@ class Synapse(Engine):
         m = Module()
         station = self.station
         m.submodules.weights = weights = self.weights
+        self.gather(m, weights)
         complete = Signal()
         free = Signal()
         m.d.comb += free.eq(~complete | self.o.ready)

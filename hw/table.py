@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.wiring import In, Out
 
 from hw.adder import Number, tree
 from hw.loader import Loader
+from hw.parity import Guarded
 from ir.errors import SpikewrightError
 from ir.tables import ARITY, Tables
 
 
-class Table(wiring.Component):
+class Table(Guarded):
     """Sums of the weights of ``pe`` outputs under ``simd`` spikes.
 
     Parameters
@@ -94,6 +95,7 @@ class Table(wiring.Component):
             with m.If(self.load & ~self.loading):
                 m.d.sync += target.eq(~self.bank)
             m.d.comb += loader.target.eq(target)
+        self._held: list[Signal] = []
         bits: list[list[tuple[Value, ...]]] = [[] for _ in range(tables.pe)]
         for g in range(tables.groups):
             low = g * tables.group
@@ -107,6 +109,7 @@ class Table(wiring.Component):
                 for k, found in enumerate(self._memory(m, loader, address, g, p, count)):
                     bits[p + k].append(found)
                 p += count
+        self.check(m, 1, *self._held)
         rows = [[Number(found, tables.entry.high) for found in row] for row in bits]
         sums = tree(
             m, rows, fabric=self.fabric, arity=tables.arity, enable=self.enable, platform=platform
@@ -138,13 +141,14 @@ class Table(wiring.Component):
             if tables.banks > memories:
                 where, into = Cat(address, self.bank), Cat(loader.address, loader.target)
             name = f"table_{g}_{p}" + (f"_{b}" if memories > 1 else "")
-            table = memory.Memory(shape=count * width, depth=1 << len(into), init=[])
+            shape = count * width + self.parity_bits
+            table = memory.Memory(shape=shape, depth=1 << len(into), init=[])
             m.submodules[name] = table
             write, read = table.write_port(), table.read_port(domain="comb")
-            held = Signal(count * width, name=f"held_{g}_{p}_{b}", reset_less=True)
+            held = Signal(shape, name=f"held_{g}_{p}_{b}", reset_less=True)
             m.d.comb += [
                 write.addr.eq(into),
-                write.data.eq(data),
+                write.data.eq(self.guard(data)),
                 write.en.eq(getattr(loader, f"write{b}")[word]),
                 read.addr.eq(where),
             ]
@@ -154,6 +158,7 @@ class Table(wiring.Component):
                     with m.If(self.bank != b):
                         m.d.sync += held.eq(0)
             registers.append(held)
+        self._held += registers
         return [
             tuple(held[k * width : (k + 1) * width] for held in registers) for k in range(count)
         ]

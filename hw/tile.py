@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import fifo, wiring
+from amaranth.lib import fifo
 
 from hw.memory import Memory
 from hw.ram import Ram
@@ -50,13 +50,21 @@ class Tile(Engine):
         m = Module()
         station = self.station
         m.submodules.core = core = Table(station.tables, station.fabric)
-        m.submodules.buffer = buffer = fifo.SyncFIFO(width=station.o.width, depth=station.buffer)
-        wiring.connect(m, buffer.r_stream, wiring.flipped(self.o))
+        m.submodules.buffer = buffer = fifo.SyncFIFO(
+            width=station.o.width + self.parity_bits, depth=station.buffer
+        )
+        m.d.comb += [
+            self.o.payload.eq(buffer.r_data),
+            self.o.valid.eq(buffer.r_rdy),
+            buffer.r_en.eq(self.o.ready),
+        ]
         loaded, visit, leaves = Signal(), Signal(), Signal()
         m.d.comb += core.enable.eq(1)
         self._visit(m, core, loaded, visit, leaves)
         self._load(m, core, loaded, leaves)
-        self._sum(m, core, visit, buffer)
+        partials = self._sum(m, core, visit, buffer)
+        odd = buffer.r_rdy & Value.cast(buffer.r_data).xor()
+        self.gather(m, core, self.weights, *partials, also=odd)
         return m
 
     def _visit(self, m: Module, core: Table, loaded: Signal, visit: Signal, leaves: Signal) -> None:
@@ -139,8 +147,11 @@ class Tile(Engine):
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
 
-    def _sum(self, m: Module, core: Table, visit: Signal, buffer: fifo.SyncFIFO) -> None:
-        """Add up planes and parts, and put complete sums into the output buffer."""
+    def _sum(self, m: Module, core: Table, visit: Signal, buffer: fifo.SyncFIFO) -> list[Ram]:
+        """Add up planes and parts, and put complete sums into the output buffer.
+
+        Returns the memory of partial sums, if there is one.
+        """
         station = self.station
         width, tables = station.o.type.width, station.tables
         arrived = _delayed(m, visit, tables.latency, "arrived")
@@ -173,8 +184,10 @@ class Tile(Engine):
         start = Const(tables.offset * planes * station.synapse_fold % (1 << width), width)
         totals = [Signal(width, name=f"total_{p}", reset_less=True) for p in range(station.pe)]
         held: list[Value] = [start] * station.pe
+        partials = []
         if station.synapse_fold > 1:
             m.submodules.partial = partial = Ram(width * station.pe, station.visits)
+            partials.append(partial)
             m.d.comb += [
                 partial.read_enable.eq(early),
                 partial.read_address.eq(place),
@@ -188,7 +201,8 @@ class Tile(Engine):
             total.eq(before + resize(value, width))
             for total, before, value in zip(totals, held, found, strict=True)
         ]
-        m.d.comb += [buffer.w_en.eq(emits), buffer.w_data.eq(Cat(totals))]
+        m.d.comb += [buffer.w_en.eq(emits), buffer.w_data.eq(self.guard(Cat(totals)))]
+        return partials
 
     def _planes(self, m: Module, arrived: Value, found: list[Value]) -> tuple[Value, list[Value]]:
         """Return when the last plane of a word arrived, and a cycle later the sums of all."""

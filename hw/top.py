@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -145,6 +145,9 @@ class Accelerator(wiring.Component):
     input_stalls, output_stalls : Out(32)
         Cycles, from the first input transfer on, in which the accelerator waited for its source,
         and for its sink.
+    fault : Out(1)
+        Only if the plan has parity: high from at most five cycles after a word with a flipped bit
+        was read until reset.
 
     Timing
     ------
@@ -167,6 +170,8 @@ class Accelerator(wiring.Component):
         assert isinstance(last, readout.Classify)
         ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
         ports |= {name: Out(32) for name in COUNTERS}
+        if plan.parity:
+            ports["fault"] = Out(1)
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -189,6 +194,9 @@ class Accelerator(wiring.Component):
                 probe.payload.eq(Value.cast(tapped.payload)[: link.width]),
             ]
         self._count(m)
+        if self.plan.parity:
+            faults = Cat(engine.protect() for engine in self.engines.values())
+            m.d.sync += self.fault.eq(self.fault | faults.any())
         return m
 
     def _count(self, m: Module) -> None:

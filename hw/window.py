@@ -58,6 +58,7 @@ class Window(Engine):
         station = self.station
         words = station.capacity * station.groups
         m.submodules.ring = ring = Ram(station.i.width, words)
+        self.gather(m, ring)
 
         margin = station.padding * station.width + station.padding
         reach = max(station.height * station.width + margin, station.capacity)

@@ -93,6 +93,9 @@ class Hardware:
     kind : str
         Kind of the folds that are derived, see :class:`Fold`; layers without weights for every
         position are always streams.
+    parity : bool
+        Whether every word of every memory carries a parity bit, and the top an output ``fault``.
+        Predicted LUTs and memories are those without.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Hardware:
     widths: str = "actual"
     fabric: str = "plain"
     kind: str = "stream"
+    parity: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:

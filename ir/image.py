@@ -50,6 +50,17 @@ class Image:
         """Hexadecimal digits per word."""
         return -(-self.width // 4)
 
+    def guarded(self) -> Image:
+        """Return the image with parity: a bit above each word makes its ones even.
+
+        Examples
+        --------
+        >>> Image("q", 3, (0b100, 0b110)).guarded().words
+        (12, 6)
+        """
+        words = tuple(parity(word, self.width) for word in self.words)
+        return replace(self, width=self.width + 1, words=words)
+
     def text(self) -> str:
         """Return the ``$readmemh`` text: one word a line, address 0 first.
 
@@ -85,6 +96,11 @@ class Image:
                 )
             words.append(int(line, 16))
         return cls(station, width, tuple(words))
+
+
+def parity(word: int, width: int) -> int:
+    """Return a word of ``width`` bits with a bit above it that makes the number of ones even."""
+    return word | (word.bit_count() & 1) << width
 
 
 def pack(values: Sequence[int], fields: Sequence[IntType]) -> int:
@@ -166,6 +182,11 @@ def images(network: Network, plan: Plan) -> dict[str, Image]:
             words = tuple(pack(row, fields) for row in rows.tolist())
             found[station.name] = Image(station.name, width, words)
     return found
+
+
+def stored(image: Image, plan: Plan) -> Image:
+    """Return an image as the memory holds it: with parity where the plan has it."""
+    return image.guarded() if plan.parity else image
 
 
 def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:

@@ -398,6 +398,9 @@ class Plan:
     steps : int
     stations : tuple of Station
     source, sink : Link
+    fold_of : mapping of layer name to (pe, simd)
+    parity : bool
+        Whether memories are guarded, see :class:`ir.fold.Hardware`.
     """
 
     steps: int
@@ -405,6 +408,7 @@ class Plan:
     source: Link
     sink: Link
     fold_of: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    parity: bool = False
 
     @cached_property
     def links(self) -> dict[str, Link]:

@@ -96,7 +96,7 @@ def encode(export: Export) -> dict[str, bytes]:
         "preprocessing": dict(network.preprocessing),
         "layers": [_describe(layer) for layer in network.layers],
         "hardware": {
-            **asdict(export.hardware),
+            **{key: value for key, value in asdict(export.hardware).items() if value is not False},
             "folds": {name: asdict(fold) for name, fold in export.hardware.folds.items()},
         },
     }
@@ -341,6 +341,7 @@ def _hardware(take: _Fields) -> Hardware:
         widths=take.take("widths", str),
         fabric=take.take("fabric", str),
         kind=take.take("kind", str),
+        parity=take.take("parity", bool) if "parity" in take.entry else False,
     )
     take.done()
     return hardware

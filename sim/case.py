@@ -12,7 +12,7 @@ import numpy as np
 
 from hw.emit import emit
 from ir.errors import SpikewrightError
-from ir.image import Image, images, layout, pack, restore
+from ir.image import Image, images, layout, pack, restore, stored
 from ir.network import Network
 from ir.plan import Plan
 from ir.plan import Synapse as SynapseStation
@@ -32,6 +32,7 @@ TARGETS = ("verilator", "icarus", "amaranth", *FABRICS)
 """What simulates: Verilator, Icarus, Amaranth before there is Verilog, or Verilator the netlist
 after synthesis for a fabric."""
 LATE = "A transfer came in another cycle."
+ALARM = "Parity reports a fault of memories that are right."
 """What is said where every value is right."""
 _PATIENCE = 10_000
 """Cycles without a transfer, beyond those of the schedule, after which a design hangs."""
@@ -193,6 +194,8 @@ class Subject:
         self.spikes += found.spikes_compared
         if found.mismatches:
             return found.first_difference
+        if found.fault:
+            return ALARM
         return None if found.cycles_as_predicted else LATE
 
     def _compile(self, design: Path, probes: bool, simulator: str) -> None:
@@ -219,7 +222,7 @@ class Subject:
         if not folder.exists():
             shutil.copytree(self.verilog, folder)
             for image in filled.values():
-                (folder / "images" / image.name).write_text(image.text())
+                (folder / "images" / image.name).write_text(stored(image, self.plan).text())
         return restore(self.network, self.plan, filled), folder
 
 

@@ -115,6 +115,11 @@ class Result:
         return all(run.as_predicted for run in self.runs)
 
     @property
+    def fault(self) -> bool:
+        """Whether parity found a flipped bit; False without parity."""
+        return any(run.counters.get("fault", 0) for run in self.runs)
+
+    @property
     def simulated_cycles(self) -> int:
         """Cycles of all shards."""
         return sum(run.cycles.total + 1 for run in self.runs)
@@ -128,6 +133,7 @@ class Result:
         """Return the result as plain values for JSON."""
         return asdict(self) | {
             "cycles_as_predicted": self.cycles_as_predicted,
+            "fault": self.fault,
             "simulated_cycles": self.simulated_cycles,
             "cycles_per_second": round(self.cycles_per_second),
         }

@@ -163,6 +163,7 @@ def _topology(dice: _Dice) -> Topology:
             "scheme": dice.one(SCHEMES),
             "fold": dice.fold(),
         },
+        "parity": dice.chance(0.25),  # drawn last: older seeds give the networks that they gave
     }
 
 

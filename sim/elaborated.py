@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,9 @@ def build(verilog_dir: Path, plan: Plan) -> Elaboration:
                 width = sum(field.width for field in fields)
                 name = Image(station.name, width, ()).name
                 text = read_text(verilog_dir / "images" / name, MAX_IMAGE_BYTES)
-                images[station.name] = Image.parse(station.name, width, depth, text)
+                found = Image.parse(station.name, width + plan.parity, depth, text)
+                words = tuple(word % (1 << width) for word in found.words)
+                images[station.name] = replace(found, width=width, words=words)
         return Accelerator(plan, images)
 
     return Elaboration(verilog_dir, "top", True, make, plan.sink.words)
@@ -90,7 +92,8 @@ class AmaranthShard(Shard):
         watched = [
             value for tap in taps for value in (tap.valid, tap.ready, Value.cast(tap.payload))
         ]
-        watched += [getattr(design, name) for name in COUNTERS]
+        counters = (*COUNTERS, *(["fault"] if design.plan.parity else []))
+        watched += [getattr(design, name) for name in counters]
 
         async def bench(ctx: Any) -> None:
             while not run.over:
@@ -100,7 +103,7 @@ class AmaranthShard(Shard):
                 found = (await ctx.tick().sample(*watched))[2:]
                 parts = found[: 3 * len(taps)]
                 run.edge(list(zip(parts[::3], parts[1::3], parts[2::3], strict=True)))
-                run.counters = dict(zip(COUNTERS, found[3 * len(taps) :], strict=True))
+                run.counters = dict(zip(counters, found[3 * len(taps) :], strict=True))
 
         simulator = Simulator(design)
         simulator.add_clock(1e-6)

@@ -20,7 +20,7 @@ from sim.dialect import C, Dialect
 TOP = "accelerator"
 BENCH = "bench"
 PATTERN_BITS = 4096
-COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls")
+COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls", "fault")
 
 _MODULE = r"^\s*module\s+{name}\b(.*?)^\s*endmodule"
 _RANGE = r"(?:\[\s*(\d+)\s*:\s*(\d+)\s*\]\s*)?"

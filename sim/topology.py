@@ -5,6 +5,7 @@ A topology is a mapping of plain values, so that it can be stored and made small
     seed: 7                  # of weights, thresholds and shifts
     steps: 3
     widths: format           # or actual
+    parity: true             # false without it
     pass: 0                  # place among the divisors of T, largest first, of steps_per_pass
     input: {channels: 2, height: 3, width: 5, high: 16, moving: false}
     parts:
@@ -211,7 +212,9 @@ def _build(topology: Topology) -> tuple[Network, Hardware]:
         if dimensions(layer, network) is not None
     }
     steps = _largest(network.steps, topology["pass"])
-    return network, Hardware(1 << 20, steps, folds, topology["widths"])
+    return network, Hardware(
+        1 << 20, steps, folds, topology["widths"], parity=topology.get("parity", False)
+    )
 
 
 def _fold(layer: Layer, network: Network, part: Values) -> Fold:

@@ -38,6 +38,10 @@ Fabrics = Annotated[
 ]
 Clock = Annotated[float | None, typer.Option(help="Clock [MHz]; the board's without.")]
 Lanes = Annotated[int | None, typer.Option(help="Budget of lanes; beats the export's.")]
+Parity = Annotated[
+    bool | None,
+    typer.Option("--parity/--no-parity", help="Guard memories by parity; beats the export's."),
+]
 Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
 
 
@@ -129,13 +133,14 @@ def generate(
     out: Out,
     lanes: Lanes = None,
     widths: Widths = None,
+    parity: Parity = None,
     json: AsJson = False,
 ) -> None:
     """Write Verilog and memory images; needs no PyTorch."""
     from spikewright.screen import show, working
 
     with working("generate"):
-        loaded = stages.load_export(path, lanes, widths)
+        loaded = stages.load_export(path, lanes, widths, parity)
         found = stages.generate(loaded, stages.make_plan(loaded), out)
     show(found, json)
 
@@ -154,12 +159,13 @@ def simulate(
     ] = None,
     lanes: Lanes = None,
     widths: Widths = None,
+    parity: Parity = None,
     json: AsJson = False,
 ) -> None:
     """Co-simulate on Verilator; compare every spike and every predicted cycle."""
     from spikewright.screen import progress, show, verdict
 
-    loaded = stages.load_export(path, lanes, widths)
+    loaded = stages.load_export(path, lanes, widths, parity)
     with progress() as tell:
         found = stages.simulate(
             loaded,
@@ -194,6 +200,7 @@ def synthesize(
     clock: Clock = None,
     lanes: Lanes = None,
     widths: Widths = None,
+    parity: Parity = None,
     json: AsJson = False,
 ) -> None:
     """Count LUTs, flip-flops, block RAM and DSPs per module with Yosys."""
@@ -201,7 +208,7 @@ def synthesize(
     from spikewright.screen import listed, progress, show
 
     chosen, fabrics = load(board), listed(fabric)
-    loaded = stages.load_export(path, lanes, widths)
+    loaded = stages.load_export(path, lanes, widths, parity)
     with progress() as tell:
         plan = stages.make_plan(loaded)
         stages.generate(loaded, plan, out / "verilog")

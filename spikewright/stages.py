@@ -116,7 +116,9 @@ def specimen(config: Path, out: Path, images: int, seed: int) -> dict[str, Any]:
     }
 
 
-def load_export(path: Path, lanes: int | None = None, widths: str | None = None) -> Export:
+def load_export(
+    path: Path, lanes: int | None = None, widths: str | None = None, parity: bool | None = None
+) -> Export:
     """Read an export directory; flags beat the hardware section that is recorded in it."""
     from ir.store import load
 
@@ -126,6 +128,8 @@ def load_export(path: Path, lanes: int | None = None, widths: str | None = None)
         hardware = replace(hardware, lanes=lanes)
     if widths is not None:
         hardware = replace(hardware, widths=widths)
+    if parity is not None:
+        hardware = replace(hardware, parity=parity)
     return replace(loaded, hardware=hardware)
 
 

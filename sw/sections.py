@@ -297,6 +297,7 @@ class Hardware(Section):
     widths: Literal["actual", "format"]
     fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
     kind: Literal["stream", "table"] = "stream"
+    parity: bool = False
     folds: dict[str, Fold]
     channels: dict[str, Size] = {}
 
@@ -305,7 +306,13 @@ class Hardware(Section):
         """The same as recorded in the export directory."""
         folds = {name: HardwareFold(**fold.model_dump()) for name, fold in self.folds.items()}
         return HardwareRequest(
-            self.lanes, self.steps_per_pass, folds, self.widths, self.fabric, self.kind
+            self.lanes,
+            self.steps_per_pass,
+            folds,
+            self.widths,
+            self.fabric,
+            self.kind,
+            self.parity,
         )
 
 

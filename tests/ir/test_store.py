@@ -39,6 +39,14 @@ def same(a, b):
         assert np.array_equal(a.samples.labels, b.samples.labels)
 
 
+def test_parity_is_recorded_where_it_is_asked_for(export, tmp_path):
+    for parity in (False, True):
+        save(tmp_path / "x", export.network, replace(export.hardware, parity=parity))
+        assert load(tmp_path / "x").hardware.parity is parity
+        known = json.loads((tmp_path / "x/network.json").read_text())["hardware"]
+        assert ("parity" in known) is parity
+
+
 def test_round_trip_gives_the_same_network_and_the_same_bytes(export, directory, tmp_path):
     loaded = load(directory)
     same(loaded, export)
