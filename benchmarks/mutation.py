@@ -4,7 +4,7 @@
     PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--seed 1] [--quick]
 
 Cosmic Ray makes the mutants; which of them are drawn depends on the seed alone. A mutant meets the
-tests of its own module, then all of its house, then the co-simulations; the first failure, or ten
+tests of its own module, then all of its house, then the co-simulations; the first failure, or five
 minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps what is done, and a
 second call goes on. With ``--quick`` mutants meet the tests of their own module only, and the next
 call without it takes what those let live through the rest.
@@ -40,7 +40,7 @@ from spikewright.screen import print_rows
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 """Modules of ``hw`` that are no engines."""
-MOST_SECONDS = 600
+MOST_SECONDS = 300
 CAUSES = ("survived", "own tests", "tests of the house", "co-simulation")
 QUICK = "lived so far"
 

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import json
+from collections import defaultdict
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +13,8 @@ from ir.errors import SpikewrightError
 from ir.features import features, tree
 from ir.planner import build
 from ir.sizing import fit
+from sim import topology
+from sim.draw import draw
 from sim.samples import sample
 from tests.networks import random_hardware, random_network
 
@@ -47,3 +55,23 @@ def test_a_wire_takes_nothing_and_the_unknown_is_refused():
 
     with pytest.raises(SpikewrightError, match=r"^Station x is a odd; costs are known of fork, "):
         features(Odd(), "ecp5")
+
+
+def described():
+    """Return the digest of what every kind of station shows, by fabric, over drawn networks."""
+    rows = defaultdict(list)
+    for fabric in ("ecp5", "ice40", "gowin", "xc7"):
+        for index in range(24):
+            network, hardware = topology.build(draw(11, index))
+            if fabric == "ice40" and any(f.kind == "table" for f in hardware.folds.values()):
+                continue
+            for station in build(network, replace(hardware, fabric=fabric)).stations:
+                found = features(station, fabric)
+                shown = None if found is None else asdict(found)
+                rows[f"{fabric} {station.kind}"].append(json.dumps(shown, sort_keys=True))
+    return {key: sha256("\n".join(rows[key]).encode()).hexdigest()[:16] for key in sorted(rows)}
+
+
+def test_features_are_those_that_the_shipped_coefficients_were_fitted_to():
+    """After a change, ``spikewright characterise`` fits anew; then the digests are stored anew."""
+    assert described() == json.loads(Path(__file__).with_name("features.json").read_text())
