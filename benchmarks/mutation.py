@@ -4,7 +4,7 @@
     PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--seed 1] [--quick]
 
 Cosmic Ray makes the mutants; which of them are drawn depends on the seed alone. A mutant meets the
-tests of its own module, then all of its house, then the co-simulations; the first failure, or five
+tests of its own module, then small networks, all of its house and the co-simulations; the first failure, or five
 minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps what is done, and a
 second call goes on. With ``--quick`` mutants meet the tests of their own module only, and the next
 call without it takes what those let live through the rest.
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 """Modules of ``hw`` that are no engines."""
 MOST_SECONDS = 300
-CAUSES = ("survived", "own tests", "tests of the house", "co-simulation")
+CAUSES = ("survived", "own tests", "small networks", "tests of the house", "co-simulation")
 QUICK = "lived so far"
 
 
@@ -140,6 +140,7 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
     )
     doctests = [mutant.module] if ">>>" in (ROOT / mutant.module).read_text() else []
     found = [("own tests", own + doctests)] if own + doctests else []
+    found.append(("small networks", ["tests/sim/test_small.py"]))
     found.append(
         ("tests of the house", [f"tests/{house}", *(["tests/ir"] if house == "hw" else [])])
     )

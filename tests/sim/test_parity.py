@@ -22,9 +22,8 @@ from sim.cosimulate import cosimulate
 from sim.draw import draw
 from sim.stimulus import pack
 from tests.sim.test_flips import flips
+from tests.sim.test_small import SEED, SMALL
 
-SEED, SMALL = 5, (0, 27, 6, 16, 18, 2, 9, 21, 23, 30, 32, 35, 37, 42, 45, 28)
-"""Networks that answer within 400 cycles; the first two have every kind of memory but few."""
 CASE, MOST_CYCLES = Case(images=3, images_seed=3, density=0.6), 1600
 LATE = 5
 """Cycles from the read of a wrong word to ``fault``, at most."""
