@@ -4,10 +4,10 @@
     PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--seed 1] [--quick]
 
 Cosmic Ray makes the mutants; which of them are drawn depends on the seed alone. A mutant meets the
-tests of its own module, then small networks, all of its house and the co-simulations; the first failure, or five
-minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps what is done, and a
-second call goes on. With ``--quick`` mutants meet the tests of their own module only, and the next
-call without it takes what those let live through the rest.
+tests of its own module, then small networks, all tests of its house and the co-simulations; the
+first failure, or five minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps
+what is done, and a second call goes on. With ``--quick`` mutants meet the tests of their own module
+only, and the next call without it takes what those let live through the rest.
 
 No mutant is drawn of annotations, which nothing executes, nor of the wording of refusals.
 """
