@@ -41,6 +41,8 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 """Modules of ``hw`` that are no engines."""
 MOST_SECONDS = 300
+MOST_BYTES = 1 << 33
+"""Of memory; a mutant that wants more fails by itself."""
 CAUSES = ("survived", "own tests", "small networks", "tests of the house", "co-simulation")
 QUICK = "lived so far"
 
@@ -149,8 +151,9 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
 
 
 def _bounded() -> None:
-    """Bound the processor time: the wall clock of a busy machine would kill the innocent."""
+    """Bound processor time and memory: the wall clock of a busy machine would kill the innocent."""
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS + 10))
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
 
 
 def examine(mutant: Mutant, tree: Path, jobs: int, quick: bool) -> tuple[str, str]:

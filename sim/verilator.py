@@ -39,11 +39,14 @@ class Kind:
         Flags of the C++ compiler.
     cocotb : bool
         Whether Python can drive it.
+    flags : tuple of str
+        More flags of Verilator; of a main without cocotb.
     """
 
     main: Path
     cxx: str
     cocotb: bool
+    flags: tuple[str, ...] = ()
 
 
 # -O2 takes twice as long to compile and runs at most a few percent faster.
@@ -161,7 +164,7 @@ def commands(
     else:
         verilate = [str(root() / "bin" / "verilator"), "-cc", "--exe", "--prefix", "Vtop"]
         verilate += ["-Mdir", str(folder), "--top-module", top, "-o", top, *VERILATOR_FLAGS]
-        verilate += [str(kind.main), *map(str, sources)]
+        verilate += [*kind.flags, str(kind.main), *map(str, sources)]
     make = ["make", "-j", str(os.cpu_count() or 1), "-C", str(folder), "-f", "Vtop.mk"]
     # The wheel was configured without a way to include precompiled headers.
     make += ["CXX=g++", "LINK=g++", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]
@@ -260,6 +263,6 @@ def _digest(sources: Mapping[str, str], top: str, kind: Kind) -> str:
 
 def _runtime_digest(kind: Kind) -> str:
     share = Path(cocotb_tools.config.share_dir)
-    parts = [*versions().values(), *VERILATOR_FLAGS, kind.cxx, str(kind.cocotb)]
+    parts = [*versions().values(), *VERILATOR_FLAGS, *kind.flags, kind.cxx, str(kind.cocotb)]
     parts += [str(share), sys.executable]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -8,6 +8,9 @@
 
 #include "Vtop.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 #include "words.h"
 
 namespace {
@@ -89,8 +92,7 @@ class Device {
         top.eval();
     }
 
-    VerilatedContext context;
-    Vtop top{&context};
+    Vtop top;
 };
 
 }  // namespace
@@ -118,6 +120,9 @@ int main(int argc, char** argv) {
             if (found.answers != reference.answers) fail("a pause of the sink", word, length);
         }
     }
+#if VM_COVERAGE
+    Verilated::threadContextp()->coveragep()->write(argc > 2 ? argv[2] : "coverage.dat");
+#endif
     printf("%ld cycles, %zu words, %zu answers\n", last, size_t(kWords), size_t(kAnswers));
     return 0;
 }
