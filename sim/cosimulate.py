@@ -82,6 +82,8 @@ class Result:
     spikes_compared, values_compared, mismatches : int
         Elements of LIF layers, of all layers, and those that differ.
     first_difference : str or None
+    first_sample : int or None
+        Index of the first sample with a difference.
     labels : list of int
         The hardware's answer for each image.
     logits : list of list of int
@@ -97,6 +99,7 @@ class Result:
     values_compared: int
     mismatches: int
     first_difference: str | None
+    first_sample: int | None
     labels: list[int]
     logits: list[list[int]]
     layers: list[str]
@@ -268,6 +271,7 @@ def cosimulate(
         values_compared=comparison.values_compared,
         mismatches=comparison.mismatches,
         first_difference=comparison.sentence,
+        first_sample=None if comparison.first is None else comparison.first.sample,
         labels=[label for answer in answers for label in answer.labels.tolist()],
         logits=[row for answer in answers for row in answer.logits.tolist()],
         layers=[*streams, network.readout.name],

@@ -20,6 +20,16 @@
 #include "streams.h"  // STREAMS(X): X(index, name, payload words)
 #include "svdpi.h"
 
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+using Dump = VerilatedFstC;
+constexpr const char* kWave = "/wave.fst";
+#elif VM_TRACE_VCD
+#include "verilated_vcd_c.h"
+using Dump = VerilatedVcdC;
+constexpr const char* kWave = "/wave.vcd";
+#endif
+
 namespace {
 
 constexpr int kResetCycles = 8;
@@ -59,6 +69,7 @@ uint32_t last_move = 0;
 FILE* progress = nullptr;
 std::string values, waiting;
 bool over = false;
+unsigned now = 0;  // cycle of the bench, where it is asked for a waveform
 
 void move(int index, uint32_t cycle, const svBitVecVal* payload) {
     last_move = cycle;
@@ -97,14 +108,48 @@ void end() {
     fclose(file);
 }
 
+// A waveform of the cycles +wave_from .. +wave_to, if the simulator was built for it.
+#if VM_TRACE
+class Wave {
+   public:
+    Wave(Vtop& top, int argc, char** argv) {
+        Verilated::traceEverOn(true);
+        for (int k = 1; k < argc; ++k) {
+            sscanf(argv[k], "+wave_from=%u", &from);
+            sscanf(argv[k], "+wave_to=%u", &to);
+        }
+        top.trace(&file, 99);
+        file.open((folder + kWave).c_str());
+    }
+    void half() {
+        time += 5;
+        if (now >= from && now <= to) file.dump(time);
+    }
+    ~Wave() { file.close(); }
+
+   private:
+    Dump file;
+    unsigned from = 0, to = ~0u;
+    uint64_t time = 0;  // [ns] of a clock of 100 MHz
+};
+#else
+struct Wave {
+    Wave(Vtop&, int, char**) {}
+    void half() {}
+};
+#endif
+
 int frames(int argc, char** argv) {
     Verilated::commandArgs(argc, argv);
     Vtop top;
-    const auto tick = [&top] {
+    Wave wave(top, argc, argv);
+    const auto tick = [&top, &wave] {
         top.clk = 0;
         top.eval();
+        wave.half();
         top.clk = 1;
         top.eval();
+        wave.half();
     };
     top.rst = 1;
     for (int cycle = 0; cycle < kResetCycles; ++cycle) tick();
@@ -141,6 +186,8 @@ void spikewright_sample(unsigned finished) {
     fprintf(progress, "%u\n", finished);
     fflush(progress);
 }
+
+void spikewright_cycle(unsigned cycle) { now = cycle; }
 
 void spikewright_over() { over = true; }
 

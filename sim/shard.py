@@ -131,6 +131,9 @@ class Shard:
             (self.folder / f"{name}.mem").write_text(text)
         self.process: subprocess.Popen[bytes] | None = None
 
+    options: tuple[str, ...] = ()
+    """More arguments of the simulator."""
+
     def start(self) -> None:
         """Start the simulator."""
         command = [
@@ -141,6 +144,7 @@ class Shard:
             f"+limit={self.limit}",
             f"+most={self.most}",
             f"+tail={self.tail}",
+            *self.options,
         ]
         environment = None
         if self.cocotb is not None:

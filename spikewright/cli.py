@@ -157,13 +157,17 @@ def simulate(
         str | None,
         typer.Option(metavar="MODULE", help="Drive with this cocotb test, e.g. sim.bench."),
     ] = None,
+    wave: Annotated[
+        str | None,
+        typer.Option(metavar="N|first", help="Waveform of sample N, or the first that differs."),
+    ] = None,
     lanes: Lanes = None,
     widths: Widths = None,
     parity: Parity = None,
     json: AsJson = False,
 ) -> None:
     """Co-simulate on Verilator; compare every spike and every predicted cycle."""
-    from spikewright.screen import progress, show, verdict
+    from spikewright.screen import progress, show, verdict, working
 
     loaded = stages.load_export(path, lanes, widths, parity)
     with progress() as tell:
@@ -178,6 +182,10 @@ def simulate(
             cocotb=cocotb,
             tell=tell,
         )
+    if wave is not None:
+        with working("wave"):
+            plan = stages.make_plan(loaded)
+            found["wave"] = stages.waveform(loaded, plan, out, wave, images)
     show(found, json)
     verdict(found["cosim"])
 

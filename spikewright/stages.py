@@ -258,6 +258,28 @@ def simulate(
     return found
 
 
+def waveform(
+    export: Export, plan: Plan, out: Path, asked: str, images: int | None
+) -> dict[str, Any]:
+    """Trace a sample, or the ``first`` that differs, of what ``simulate`` left in ``out``."""
+    from sim.wave import wave
+    from sw import golden
+
+    if asked != "first" and not asked.isdecimal():
+        raise SpikewrightError(f"Option --wave is {asked!r:.40}; allowed are first and a number.")
+    assert export.samples is not None
+    return wave(
+        out / "verilog",
+        plan,
+        export.network,
+        export.samples.images[:images],
+        out,
+        cache() / "simulators",
+        sample=None if asked == "first" else int(asked),
+        golden_model=lambda batch: golden.run(export.network, batch),
+    )
+
+
 def synthesize(
     verilog: Path,
     out: Path,

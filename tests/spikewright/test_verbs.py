@@ -58,10 +58,15 @@ def test_generate_runs_without_torch_and_gives_the_same_bytes_twice(run, tmp_pat
 
 def test_simulate_compares_every_spike(spikewright, run, tmp_path):
     done = spikewright(
-        "simulate", run / "export", "--out", tmp_path, "--images", 8, "--stall-images", 4, "--json"
+        *("simulate", run / "export", "--out", tmp_path, "--images", 8, "--stall-images", 4),
+        *("--wave", "1", "--json"),
     )
     assert done.status == 0, done.err
     found = json.loads(done.out)
+    wave = found.pop("wave")
+    assert wave["sample"] == 1
+    assert wave["begin"] < wave["end"]
+    assert Path(wave["wave"]).exists() and Path(wave["gtkwave"]).exists()
     assert found == json.loads((tmp_path / "cosim.json").read_text())
     cosim, cycles = found["cosim"], found["cycles"]
     assert cosim["images"] == 8
