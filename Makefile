@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN ?= runs/digits
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: setup demo test test-slow coverage lint clean
 
 setup: $(VENV)/.installed
 
@@ -25,6 +25,13 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -q -n 2 -m slow
+
+# Lines and branches of Python that the default tests reach; benchmarks/rtl_coverage.py for Verilog.
+coverage: setup
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n 2
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --format=markdown
 
 lint: setup
 	$(BIN)/ruff check .
