@@ -222,12 +222,12 @@ class Decoder:
 
 def decode(content: bytes) -> Frame | Damage:
     """Return the frame whose bytes, without delimiters and escapes, are ``content``."""
-    if len(content) < HEADER + CHECK:
+    if len(content) < HEADER:
         return Damage(Code.SHORT, _sequence(content))
     if sealed(content[:-CHECK]) != content:
         return Damage(Code.CRC, _sequence(content))
     payload = content[HEADER:-CHECK]
-    if int.from_bytes(content[2:HEADER], "little") != len(payload):
+    if int.from_bytes(content[2:HEADER], "little") != len(content) - HEADER - CHECK:
         return Damage(Code.LENGTH, _sequence(content))
     return Frame(content[0], content[1], payload)
 
