@@ -19,7 +19,7 @@ from hw.corner import CORNER_NAME, CORNER_SOURCE
 from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
 from hw.ram import RAM_NAME, RAM_SOURCE
 from hw.tool import tool
-from hw.top import COUNTERS, Accelerator, check, identifier
+from hw.top import COUNTERS, TOP, Accelerator, check, identifier
 from ir import plan as plans
 from ir import readout
 from ir.errors import SpikewrightError
@@ -31,7 +31,6 @@ from ir.store import Export, encode
 from ir.strict import dump_json, new_directory
 from ir.tile import Tile
 
-TOP = "accelerator"
 SHIPPED = {
     ROM_NAME: ROM_SOURCE,
     RAM_NAME: RAM_SOURCE,

@@ -22,6 +22,7 @@ from hw.neuron import Neurons
 from hw.recall import Recall
 from hw.reorder import Reorder
 from hw.serial import SerialNeurons
+from hw.spikes import Spikes
 from hw.stepwise import Stepwise
 from hw.stream import Engine, Fork, Merge, Split, port
 from hw.synapse import Synapse
@@ -31,6 +32,10 @@ from ir import plan as plans
 from ir import readout
 from ir.errors import SpikewrightError
 from ir.image import Image
+from ir.registers import spiking
+
+TOP = "accelerator"
+"""Name of the Verilog module."""
 
 COUNTERS = ("cycles", "samples", "latency", "interval", "input_stalls", "output_stalls")
 
@@ -122,6 +127,8 @@ class Accelerator(wiring.Component):
     plan : ir.plan.Plan
     images : mapping of station name to ir.image.Image
         As :func:`ir.image.images` returns them.
+    spikes : bool
+        Whether the spikes of every layer of neurons are counted.
 
     Attributes
     ----------
@@ -148,6 +155,8 @@ class Accelerator(wiring.Component):
     fault : Out(1)
         Only if the plan has parity: high from at most five cycles after a word with a flipped bit
         was read until reset.
+    spikes0, spikes1.. : Out(32)
+        Spikes that left each layer of :func:`ir.registers.spiking`, if they are counted.
 
     Timing
     ------
@@ -159,9 +168,12 @@ class Accelerator(wiring.Component):
         If two names differ only in dots and underscores.
     """
 
-    def __init__(self, plan: plans.Plan, images: Mapping[str, Image]) -> None:
+    def __init__(
+        self, plan: plans.Plan, images: Mapping[str, Image], *, spikes: bool = False
+    ) -> None:
         check(plan)
         self.plan = plan
+        self.spikes = {layer: Spikes(link) for layer, link in spiking(plan).items() if spikes}
         self.probes = {layer: Probe.of(layer, link.width) for layer, link in plan.probes.items()}
         self.engines = {
             identifier(station.name): engine(station, images) for station in plan.stations
@@ -172,6 +184,7 @@ class Accelerator(wiring.Component):
         ports |= {name: Out(32) for name in COUNTERS}
         if plan.parity:
             ports["fault"] = Out(1)
+        ports |= {f"spikes{n}": Out(32) for n in range(len(self.spikes))}
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -192,6 +205,14 @@ class Accelerator(wiring.Component):
                 probe.valid.eq(tapped.valid),
                 probe.ready.eq(tapped.ready),
                 probe.payload.eq(Value.cast(tapped.payload)[: link.width]),
+            ]
+        for n, (layer, counter) in enumerate(self.spikes.items()):
+            m.submodules[f"spikes{n}"] = counter
+            probe = self.probes[layer]
+            m.d.comb += [
+                counter.move.eq(probe.valid & probe.ready),
+                counter.payload.eq(probe.payload),
+                getattr(self, f"spikes{n}").eq(counter.count),
             ]
         self._count(m)
         if self.plan.parity:

@@ -1,0 +1,91 @@
+"""Core, session and registers: everything of a board's design but the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.core import Core
+from hw.registers import INSIDE, Access, Registers
+from hw.session import ANSWER, IN_FLIGHT, Refusal, Session, packet
+from hw.top import Accelerator
+from ir import plan as plans
+from ir.image import Image
+from ir.registers import registers
+
+
+class System(wiring.Component):
+    """What every bus is a door of.
+
+    Parameters
+    ----------
+    plan : ir.plan.Plan
+    images : mapping of station name to ir.image.Image
+    digest : str
+        SHA-256 of the network.
+    spikes : bool
+        Whether the spikes of every layer of neurons are counted.
+    in_flight : int
+        Samples whose answers may be outstanding; more of them wait.
+
+    Members
+    -------
+    i : In(stream of word, last, code, sequence)
+    o : Out(stream of word, last, sequence)
+        Packets and answers; see :class:`hw.session.Session`.
+    access : In(Access)
+        Of registers; see :class:`hw.registers.Registers`.
+    refusal : In(Refusal)
+        What the transport refused.
+    """
+
+    def __init__(
+        self,
+        plan: plans.Plan,
+        images: Mapping[str, Image],
+        digest: str,
+        *,
+        spikes: bool = True,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self.plan = plan
+        self.core = Core(Accelerator(plan, images, spikes=spikes))
+        self.session = Session(plan, in_flight)
+        self.registers = Registers(registers(plan, digest, spikes=spikes))
+        super().__init__(
+            {
+                "i": In(stream.Signature(packet(plan.source))),
+                "o": Out(stream.Signature(ANSWER)),
+                "access": In(Access()),
+                "refusal": In(Refusal()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.core = core = self.core
+        m.submodules.session = session = self.session
+        m.submodules.registers = registers = self.registers
+        wiring.connect(m, wiring.flipped(self.i), session.i)
+        wiring.connect(m, session.o, wiring.flipped(self.o))
+        wiring.connect(m, session.core_i, core.i)
+        wiring.connect(m, core.o, session.core_o)
+        wiring.connect(m, wiring.flipped(self.access), registers.access)
+        wiring.connect(m, session.refusal, registers.refusals[0])
+        wiring.connect(m, wiring.flipped(self.refusal), registers.refusals[1])
+        m.d.comb += [
+            core.reset.eq(registers.reset),
+            session.clear.eq(registers.reset),
+            registers.busy.eq(session.busy),
+        ]
+        if "fault" in core.signature.members:
+            m.d.comb += registers.fault.eq(core.fault)
+        for register in registers.registers:
+            if not register.constant and register.name not in INSIDE:
+                name = register.name.lower()
+                value = getattr(core, name.replace("spikes_", "spikes"))
+                m.d.comb += getattr(registers.values, name).eq(value)
+        return m
