@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import ClockSignal, Instance, Module, ResetInserter, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.memory import VERILOG
-from hw.top import TOP, Accelerator
+from hw.top import TOP, Accelerator, ports
+from ir import plan as plans
+from ir.image import Image
 
 
 class Core(wiring.Component):
@@ -18,7 +22,8 @@ class Core(wiring.Component):
 
     Parameters
     ----------
-    accelerator : Accelerator
+    plan, images, spikes
+        Of the :class:`hw.top.Accelerator`.
 
     Members
     -------
@@ -28,29 +33,32 @@ class Core(wiring.Component):
         As those of the accelerator.
     """
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self.accelerator = accelerator
-        super().__init__({**dict(accelerator.signature.members), "reset": In(1)})
+    def __init__(
+        self, plan: plans.Plan, images: Mapping[str, Image], *, spikes: bool = False
+    ) -> None:
+        self.plan, self.images, self.spikes = plan, images, spikes
+        super().__init__({**ports(plan, spikes=spikes), "reset": In(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if platform == VERILOG:
-            ports = {
+            pins = {
                 f"{member.flow.name[0].lower()}_{'__'.join(map(str, path))}": Value.cast(value)
                 for path, member, value in self.signature.flatten(self)
                 if path != ("reset",)
             }
             m.submodules.accelerator = Instance(
-                TOP, i_clk=ClockSignal(), i_rst=ResetSignal() | self.reset, **ports
+                TOP, i_clk=ClockSignal(), i_rst=ResetSignal() | self.reset, **pins
             )
             return m
-        m.submodules.accelerator = ResetInserter(self.reset)(self.accelerator)
-        for path, member, value in self.signature.flatten(self):
-            if path != ("reset",):
-                inside = self.accelerator
-                for part in path:
-                    inside = getattr(inside, str(part))
-                inward = member.flow == In
-                pair = (inside, value) if inward else (value, inside)
-                m.d.comb += Value.cast(pair[0]).eq(Value.cast(pair[1]))
+        inside = Accelerator(self.plan, self.images, spikes=self.spikes)
+        m.submodules.accelerator = ResetInserter(self.reset)(inside)
+        for name in inside.signature.members:
+            mine, its = getattr(self, name), getattr(inside, name)
+            if name == "i":
+                wiring.connect(m, wiring.flipped(mine), its)
+            elif name == "o":
+                wiring.connect(m, its, wiring.flipped(mine))
+            else:
+                m.d.comb += mine.eq(its)
         return m

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from hw.top import identifier
+from hw.top import TOP, identifier
 from ir import attention, tile
 from ir import plan as plans
 from ir.image import Image
@@ -27,7 +27,8 @@ def annotate(
         else:
             inside = [s for s in stations if name.startswith(f"{s}_")]
             owner = max(inside, key=len, default=None)
-            lines = [f"part of {stations[owner].name}"] if owner else ["all stations, joined"]
+            top = "all stations, joined" if name == TOP else "counts spikes for the host"
+            lines = [f"part of {stations[owner].name}"] if owner else [top]
         return "".join(f"// {line}\n" for line in lines) + found[0]
 
     text = re.sub(r"^module (\S+?)\s*\(", comment, verilog, flags=re.MULTILINE)

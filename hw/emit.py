@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amaranth.back import rtlil
 from amaranth.hdl import Shape
+from amaranth.lib import wiring
 
 from hw import describe
 from hw.adder import SOURCES
@@ -30,6 +31,9 @@ from ir.network import Network
 from ir.store import Export, encode
 from ir.strict import dump_json, new_directory
 from ir.tile import Tile
+
+if TYPE_CHECKING:
+    from hw.wrap import Wrapper
 
 SHIPPED = {
     ROM_NAME: ROM_SOURCE,
@@ -57,18 +61,22 @@ PASSES = (
 """Yosys passes from RTLIL to compact Verilog; none of them maps or infers arithmetic."""
 
 
-def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
+def emit(
+    network: Network, plan: plans.Plan, out: Path, wrapper: Wrapper | None = None
+) -> dict[str, Any]:
     """Write the accelerator; the directory appears whole or not at all.
 
     ``accelerator.v`` and the modules beside it are the design, ``images/`` its memory contents,
     ``manifest.json`` lists them with their SHA-256, the streams and the stations. Simulation and
-    synthesis run with the directory as their working directory.
+    synthesis run with the directory as their working directory. A wrapper adds a module of its own
+    around the same accelerator, and the register map in several forms.
 
     Parameters
     ----------
     network : Network
     plan : ir.plan.Plan
     out : Path
+    wrapper : Wrapper, optional
 
     Returns
     -------
@@ -84,13 +92,18 @@ def emit(network: Network, plan: plans.Plan, out: Path) -> dict[str, Any]:
     with new_directory(Path(out)) as directory:
         contents = images(network, plan)
         digest = network_digest(network)
-        text = verilog(Accelerator(plan, contents))
+        spikes = wrapper is not None and wrapper.spikes
+        text = verilog(Accelerator(plan, contents, spikes=spikes))
         files = {
             f"{TOP}.v": describe.annotate(text, network, plan, contents, digest),
             **{f"{name}.v": SHIPPED[name] for name in _used(text)},
             **{f"images/{image.name}": stored(image, plan).text() for image in contents.values()},
         }
-        described = manifest(plan, contents, digest, files)
+        extra = {}
+        if wrapper is not None:
+            around, extra["wrapper"] = wrapper.wrap(plan, contents, digest)
+            files |= around
+        described = manifest(plan, contents, digest, files) | extra
         (directory / "images").mkdir()
         for name, content in files.items():
             (directory / name).write_text(content)
@@ -106,27 +119,27 @@ def network_digest(network: Network) -> str:
     return found.hexdigest()
 
 
-def netlist(accelerator: Accelerator) -> str:
-    """Return the RTLIL of an accelerator, its modules named after stations."""
-    text = rtlil.convert(accelerator, name=TOP, platform=VERILOG, emit_src=False)
-    renamed = _names(re.findall(rf"^module \\({TOP}\.\S+)$", text, re.MULTILINE))
+def netlist(component: wiring.Component, name: str = TOP) -> str:
+    """Return the RTLIL of an accelerator, its modules named after stations, or of a wrapper."""
+    text = rtlil.convert(component, name=name, platform=VERILOG, emit_src=False)
+    renamed = _names(re.findall(rf"^module \\({name}\.\S+)$", text, re.MULTILINE))
     return re.sub(
-        rf"^(module|  cell) \\({TOP}\.\S+)",
+        rf"^(module|  cell) \\({name}\.\S+)",
         lambda found: f"{found[1]} \\{renamed[found[2]]}",
         text,
         flags=re.MULTILINE,
     )
 
 
-def verilog(accelerator: Accelerator) -> str:
-    """Return the Verilog of an accelerator, without comments.
+def verilog(component: wiring.Component, name: str = TOP) -> str:
+    """Return the Verilog of an accelerator or of a wrapper, without comments.
 
     Raises
     ------
     SpikewrightError
         If Yosys is missing or fails.
     """
-    found = yosys(f"read_rtlil <<rtlil\n{netlist(accelerator)}\nrtlil\n" + "\n".join(PASSES))
+    found = yosys(f"read_rtlil <<rtlil\n{netlist(component, name)}\nrtlil\n" + "\n".join(PASSES))
     return found[found.index("\nmodule ") + 1 :]
 
 

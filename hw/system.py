@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In, Out
 from hw.core import Core
 from hw.registers import INSIDE, Access, Registers
 from hw.session import ANSWER, IN_FLIGHT, Refusal, Session, packet
-from hw.top import Accelerator
 from ir import plan as plans
 from ir.image import Image
 from ir.registers import registers
@@ -52,7 +51,7 @@ class System(wiring.Component):
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self.plan = plan
-        self.core = Core(Accelerator(plan, images, spikes=spikes))
+        self.core = Core(plan, images, spikes=spikes)
         self.session = Session(plan, in_flight)
         self.registers = Registers(registers(plan, digest, spikes=spikes))
         super().__init__(

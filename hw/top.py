@@ -119,6 +119,16 @@ def check(plan: plans.Plan) -> None:
                 )
 
 
+def ports(plan: plans.Plan, *, spikes: bool = False) -> dict[str, wiring.Member]:
+    """Return the members of an :class:`Accelerator`."""
+    last = plan.stations[-1]
+    assert isinstance(last, readout.Classify)
+    found = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
+    counters = [f"spikes{n}" for n in range(len(spiking(plan)))] if spikes else []
+    found |= {name: Out(32) for name in (*COUNTERS, *counters)}
+    return found | ({"fault": Out(1)} if plan.parity else {})
+
+
 class Accelerator(wiring.Component):
     """A whole network in hardware.
 
@@ -178,14 +188,7 @@ class Accelerator(wiring.Component):
         self.engines = {
             identifier(station.name): engine(station, images) for station in plan.stations
         }
-        last = plan.stations[-1]
-        assert isinstance(last, readout.Classify)
-        ports = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
-        ports |= {name: Out(32) for name in COUNTERS}
-        if plan.parity:
-            ports["fault"] = Out(1)
-        ports |= {f"spikes{n}": Out(32) for n in range(len(self.spikes))}
-        super().__init__(ports)
+        super().__init__(ports(plan, spikes=spikes))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
