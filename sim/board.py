@@ -39,9 +39,7 @@ class SimulatedBoard:
         self.folder, self.divisor = verilog_dir.resolve(), divisor
         sources = {path.name: path.read_text() for path in sorted(verilog_dir.glob("*.v"))}
         if not any(f"module {TOP}" in text for text in sources.values()):
-            raise SpikewrightError(
-                f"Directory {verilog_dir} holds no {TOP}; allowed is a design with one."
-            )
+            raise SpikewrightError(f"Directory {verilog_dir} holds no module {TOP}.")
         self.binary = build(sources, TOP, build_dir, BOARD).binary.resolve()
         self.port = ""
 
