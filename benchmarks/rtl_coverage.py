@@ -3,15 +3,16 @@
     python benchmarks/rtl_coverage.py [--networks 16] [--longest 3] [--json]
 
 Small networks of the fuzzer go through ``tests/sim/stress.cpp`` (a reset in every cycle, pauses
-before every word) in a Verilator that counts. A point counts for the kind of the station in whose
+before every word of four samples) in a Verilator that counts. A point counts for the kind of the station in whose
 module it lies; ROMs, RAMs and corners are shipped modules of their own. A bit toggles twice, up and
-down. What is not reached is listed: a line never, branches by their place.
+down. A line that is not reached is printed. What is not reached is listed: a line never, branches by their place.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from sim.draw import draw
 from sim.verilator import build
 from spikewright.screen import print_rows
 from tests.sim.test_small import SEED, SMALL
-from tests.sim.test_stress import STRESS, words
+from tests.sim.test_stress import CASE, STRESS, words
 
 COUNTING = replace(STRESS, cxx="-O1", flags=("--coverage-line", "--coverage-toggle"))
 NOUNS = {"v_line": "lines", "v_branch": "branches", "v_toggle": "toggles"}
@@ -68,7 +69,7 @@ def read(path: Path) -> Iterator[Point]:
 def covered(index: int, longest: int, folder: Path) -> dict[str, list[Point]]:
     """Return the points of a network, by kind of engine; None of the networks is too wide."""
     with Subject(draw(SEED, index), folder / "network", folder / "builds") as subject:
-        header = words(subject)
+        header = words(subject, replace(CASE, images=4))
         assert header is not None
         sources = {path.name: path.read_text() for path in subject.verilog.glob("*.v")}
         built = build(sources | {"words.h": header}, TOP, folder / "builds", COUNTING)
@@ -83,6 +84,9 @@ def covered(index: int, longest: int, folder: Path) -> dict[str, list[Point]]:
                 above = [name for name in stations if point.module.startswith(name)]
                 owner = stations[max(above, key=len)]
             found[owner].append(point)
+            if point.noun == "lines" and not point.count:
+                text = next(t for t in sources.values() if f"module {point.module}(" in t)
+                print(index, point, text.splitlines()[point.line - 1], file=sys.stderr)
         return found
 
 

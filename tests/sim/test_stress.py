@@ -19,17 +19,17 @@ SEED, LONGEST, MOST_CYCLES, QUICK = 20, 20, 1500, 3
 CASE = Case(images=2, images_seed=3, density=0.6)
 
 
-def words(subject):
+def words(subject, case=CASE):
     """Return the header with the words of a case, or None where they are wider than 64 bits."""
     width = ports((subject.verilog / f"{TOP}.v").read_text())
     if max(width["i__payload"], width["o__payload"]) > 64:
         return None
-    rows = pack(pixels(subject.network, CASE), subject.plan.source)
+    rows = pack(pixels(subject.network, case), subject.plan.source)
     values = [int.from_bytes(row.tobytes(), "little") for row in rows]
     return (
         "#pragma once\n#include <cstddef>\n#include <cstdint>\n"
         f"constexpr std::size_t kWords = {len(values)}, "
-        f"kAnswers = {CASE.images * subject.plan.sink.words};\n"
+        f"kAnswers = {case.images * subject.plan.sink.words};\n"
         f"constexpr std::uint64_t kMask = {(1 << width['i__payload']) - 1}ull;\n"
         f"constexpr std::uint64_t words[] = {{{', '.join(f'{v}ull' for v in values)}}};\n"
     )
