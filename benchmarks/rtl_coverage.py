@@ -3,9 +3,9 @@
     python benchmarks/rtl_coverage.py [--networks 16] [--longest 3] [--json]
 
 Small networks of the fuzzer go through ``tests/sim/stress.cpp`` (a reset in every cycle, pauses
-before every word of four samples) in a Verilator that counts. A point counts for the kind of the station in whose
-module it lies; ROMs, RAMs and corners are shipped modules of their own. A bit toggles twice, up and
-down. A line that is not reached is printed. What is not reached is listed: a line never, branches by their place.
+before every word of four samples) in a Verilator that counts. A point counts for the kind of the
+station in whose module it lies; ROMs, RAMs and corners are shipped modules of their own. A bit
+toggles twice, up and down. Lines that are not reached are printed.
 """
 
 from __future__ import annotations

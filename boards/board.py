@@ -26,6 +26,7 @@ LOGIC = ("lut", "ff", "carry")
 FILL, MEMORY_FILL = 0.85, 0.95
 """Shares of logic, and of memories and DSPs, to plan for: room for what was not predicted."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_COMMAND = re.compile(r"[A-Za-z0-9 ._/{}-]{0,200}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -51,6 +52,42 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Pins:
+    """Where a design touches the board, by the names of nextpnr or the vendor.
+
+    Parameters
+    ----------
+    clock, rx, tx : str
+        Oscillator; the UART as the FPGA sees it: ``rx`` is its input.
+    leds : tuple of str
+    standard : str
+        Of the voltage, such as ``LVCMOS33``.
+    lit : str
+        Level at which a LED shines, ``high`` or ``low``.
+    reset : str or None
+        A button.
+    pressed : str
+        Level of ``reset`` that resets, ``high`` or ``low``.
+    """
+
+    clock: str
+    rx: str
+    tx: str
+    leds: tuple[str, ...]
+    standard: str
+    lit: str = "high"
+    reset: str | None = None
+    pressed: str = "low"
+
+    @property
+    def of_ports(self) -> dict[str, str]:
+        """Pin of every port of a board's top, by the port's name."""
+        found = {"clk": self.clock, "rx": self.rx, "tx": self.tx}
+        found |= {f"led[{n}]": pin for n, pin in enumerate(self.leds)}
+        return found | ({"reset": self.reset} if self.reset is not None else {})
+
+
+@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -65,6 +102,10 @@ class Board:
     clock_hz : int
         Oscillator [Hz].
     resources : Resources
+    pins : Pins or None
+        None where no open tool makes bitstreams, or the clock comes from a processor.
+    programmer : str
+        Command that loads the file ``{bitstream}``; empty if there is none.
     """
 
     name: str
@@ -74,6 +115,8 @@ class Board:
     speed_grade: int | str
     clock_hz: int
     resources: Resources
+    pins: Pins | None = None
+    programmer: str = ""
 
     def budget(self, fill: float = FILL) -> Usage:
         """Return what a design may be planned for.
@@ -140,7 +183,7 @@ def load(board: str | Path) -> Board:
 def _read(path: Path) -> Board:
     entry = load_yaml(path)
     what = f"Board {path}"
-    _check_keys(what, entry, Board.__dataclass_fields__)
+    _check_keys(what, entry, Board.__dataclass_fields__, ("pins", "programmer"))
     parts = entry["resources"]
     if not isinstance(parts, dict):
         raise SpikewrightError(f"{what} has resources {parts!r}; allowed is a mapping.")
@@ -161,14 +204,40 @@ def _read(path: Path) -> Board:
             f"{', '.join(map(str, grades))}."
         )
     _integer(what, "clock_hz", entry["clock_hz"], 1, 1_000_000_000)
-    return Board(**(entry | {"resources": Resources(**parts)}))
+    _text(what, "programmer", entry.setdefault("programmer", ""), _COMMAND)
+    pins = entry.get("pins")
+    found = None if pins is None else _pins(f"{what}, pins,", pins)
+    return Board(**(entry | {"resources": Resources(**parts), "pins": found}))
 
 
-def _check_keys(what: str, entry: dict[str, Any], known: Iterable[str]) -> None:
+def _pins(what: str, entry: Any) -> Pins:
+    if not isinstance(entry, dict):
+        raise SpikewrightError(f"{what} is {entry!r:.40}; allowed is a mapping.")
+    _check_keys(what, entry, Pins.__dataclass_fields__, ("lit", "reset", "pressed"))
+    if not isinstance(entry["leds"], list) or len(entry["leds"]) > 64:
+        raise SpikewrightError(
+            f"{what} has leds {entry['leds']!r:.40}; allowed is a list up to 64."
+        )
+    for key in ("clock", "rx", "tx", "standard"):
+        _text(what, key, entry[key], _WORD)
+    for pin in (*entry["leds"], *([entry["reset"]] if entry.get("reset") is not None else [])):
+        _text(what, "leds or reset", pin, _WORD)
+    for key in ("lit", "pressed"):
+        if entry.get(key, "low") not in ("low", "high"):
+            raise SpikewrightError(f"{what} has {key} {entry[key]!r:.40}; allowed are low, high.")
+    found = Pins(**(entry | {"leds": tuple(entry["leds"])}))
+    if len(set(found.of_ports.values())) < len(found.of_ports):
+        raise SpikewrightError(f"{what} has one pin twice; allowed is each pin once.")
+    return found
+
+
+def _check_keys(
+    what: str, entry: dict[str, Any], known: Iterable[str], optional: Iterable[str] = ()
+) -> None:
     known = set(known)
     if unknown := sorted(entry.keys() - known):
         raise SpikewrightError(f"{what} has unknown keys: {listed(unknown)}.")
-    if missing := sorted(known - entry.keys()):
+    if missing := sorted(known - entry.keys() - set(optional)):
         raise SpikewrightError(f"{what} lacks keys: {', '.join(missing)}.")
 
 

@@ -43,7 +43,7 @@ def test_by_path(tmp_path):
 
 @pytest.mark.parametrize("name", ["arty", "../ulx3s_85f", ""])
 def test_unknown_board(name):
-    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are .*, ulx3s-85f, or the path"):
+    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are .*, ulx3s-85f, zcu104, or the path"):
         boards.load(name)
 
 

