@@ -11,7 +11,7 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, evaluate, fuzz, search, stages
+from spikewright import bench, board, evaluate, fuzz, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -193,6 +193,12 @@ def simulate(
 app.command(epilog=_example("spikewright evaluate runs/mnist/export --data data/mnist --rtl 16"))(
     evaluate.evaluate
 )
+
+app.command(epilog=_example("spikewright boards"))(board.boards)
+app.command(
+    epilog=_example("spikewright build runs/digits/export --board ulx3s-85f --out build/ulx3s")
+)(board.build)
+app.command(epilog=_example("spikewright run runs/digits/export --port /dev/ttyUSB0"))(board.run)
 
 app.command(epilog=_example("spikewright fuzz --count 1000 --seed 1 --run runs/fuzz"))(fuzz.fuzz)
 

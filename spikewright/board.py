@@ -1,0 +1,210 @@
+"""The verbs of boards: ``boards``, ``build`` and ``run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ir.errors import SpikewrightError
+from spikewright import stages
+from spikewright.host import BAUD
+from spikewright.stages import Tell
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
+
+
+def boards(json: AsJson = False) -> None:
+    """List the boards that come along, with what they offer to a plan."""
+    from spikewright.screen import print_rows
+
+    rows = listing()
+    if not json:
+        nouns = ("board", "part", "clock_mhz", "bitstream", "lut", "block_ram", "dsp")
+        rows = [{noun: row[noun] for noun in nouns} for row in rows]
+    print_rows({"rows": rows}, json)
+
+
+def listing() -> list[dict[str, Any]]:
+    """Return one row per board: part, clock, whether bitstreams are made, budget."""
+    from dataclasses import asdict
+
+    from boards import load, names
+    from sim.bitstream import SUFFIXES
+
+    rows = []
+    for board in map(load, names()):
+        makes = SUFFIXES.get(board.fabric, "") if board.pins else ""
+        row: dict[str, Any] = {"board": board.name, "part": board.part, "fabric": board.fabric}
+        row |= {"clock_mhz": board.clock_hz / 1e6, "bitstream": makes}
+        rows.append(row | asdict(board.budget()))
+    return rows
+
+
+def build(
+    path: ExportPath,
+    board: Annotated[str, typer.Option(help="Board by name or YAML path.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory to write.")],
+    baud: Annotated[int, typer.Option(help="Bits per second of the UART.")] = BAUD,
+    seed: Annotated[int, typer.Option(help="Of the placement.", min=0)] = 1,
+    refold: Annotated[
+        bool, typer.Option("--fold", help="Choose folds for the board; the export's without.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Make Verilog, constraints, memory images and, with the open tools, a bitstream."""
+    from boards import load
+    from spikewright.screen import progress, show
+
+    chosen = load(board)
+    with progress() as tell:
+        found = make(path, chosen, out, baud=baud, seed=seed, refold=refold, tell=tell)
+    show(found, json)
+    if found["met"] is False:
+        raise SpikewrightError(
+            f"Design reaches {found['fmax_mhz']} MHz with seed {seed}; board {chosen.name} runs at "
+            f"{chosen.clock_hz / 1e6:g} MHz."
+        )
+
+
+def make(
+    path: Path,
+    board: Any,
+    out: Path,
+    *,
+    baud: int,
+    seed: int,
+    refold: bool,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Build an export for a board into ``out``; return a summary.
+
+    ``OUT/verilog`` is the design with its register map, ``OUT/images`` the memories in the formats
+    of vendors' tools, beside them the constraints and the bitstream where there is one.
+    """
+    from dataclasses import asdict, replace
+
+    from boards.constraints import constraints
+    from hw.emit import emit
+    from hw.wrap import Wrapper
+    from ir.design import design
+    from ir.image import images, stored
+    from ir.image_text import WRITERS
+    from ir.schedule import schedule
+    from ir.strict import dump_json, write_text
+    from sim.bitstream import SUFFIXES, bitstream
+
+    pins = constraints(board)
+    export = stages.load_export(path)
+    hardware = replace(export.hardware, fabric=board.fabric)
+    if refold:
+        hardware = design(export.network, hardware, board.budget()).hardware
+    plan = stages.make_plan(replace(export, hardware=hardware))
+    manifest = emit(
+        export.network, plan, out / "verilog", Wrapper("uart", float(board.clock_hz), baud)
+    )
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    for image in images(export.network, plan).values():
+        for suffix, writer in WRITERS.items():
+            name = f"{Path(image.name).stem}.{suffix}"
+            write_text(out / "images" / name, writer(stored(image, plan)))
+    predicted = schedule(plan)
+    found: dict[str, Any] = {
+        "board": board.name,
+        "network": manifest["network"],
+        "baud": baud,
+        "lanes": plan.lanes,
+        "interval": predicted.interval,
+        "latency": predicted.latency,
+        "frames_per_second": round(board.clock_hz / predicted.interval, 1),
+        "bitstream": None,
+        "fmax_mhz": None,
+        "met": None,
+    }
+    if board.fabric in SUFFIXES:
+        packed = bitstream(
+            out / "verilog", board, out, stages.cache() / "netlists", seed=seed, progress=tell
+        )
+        found |= asdict(packed) | {"bitstream": str(packed.path), "path": str(out)}
+        found["program"] = board.programmer.format(bitstream=packed.path)
+    else:
+        write_text(out / f"{board.name}.xdc", pins)
+    write_text(out / "build.json", dump_json({**found, "path": out.name}))
+    return found
+
+
+def run(
+    path: ExportPath,
+    port: Annotated[str, typer.Option(help="Serial port, such as /dev/ttyUSB0, or a URL.")],
+    samples: Annotated[int | None, typer.Option(help="First samples only.", min=1)] = None,
+    baud: Annotated[int, typer.Option(help="Bits per second.")] = BAUD,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 2.0,
+    json: AsJson = False,
+) -> None:
+    """Send an export's samples to a board; compare with the golden model, measure latency."""
+    from spikewright.screen import progress, show
+
+    with progress() as tell:
+        found = measure(path, port, samples=samples, baud=baud, timeout=timeout, tell=tell)
+    show(found, json)
+    if found["mismatches"]:
+        raise SpikewrightError(
+            f"Board at {port} gave {found['mismatches']} of {found['samples']} answers that the "
+            f"golden model does not give."
+        )
+
+
+def measure(
+    path: Path,
+    port: str,
+    *,
+    samples: int | None = None,
+    baud: int = BAUD,
+    timeout: float = 2.0,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Return what a board answers to an export's samples, beside the golden model's answers."""
+    import statistics
+
+    from hw.emit import network_digest
+    from ir import golden
+    from sim.stimulus import pack
+    from spikewright.host import Device
+
+    export = stages.load_export(path)
+    if export.samples is None:
+        raise SpikewrightError(f"Export {path} holds no samples.")
+    plan, network = stages.make_plan(export), export.network
+    pixels, labels = export.samples.images[:samples], export.samples.labels[:samples]
+    rows = [int.from_bytes(row.tobytes(), "little") for row in pack(pixels, plan.source)]
+    size = plan.source.words
+    words = [rows[k : k + size] for k in range(0, len(rows), size)]
+    results = []
+    with Device(port, plan, network_digest(network), baud=baud, timeout=timeout) as board:
+        board.reset()
+        for result in board.infer(words):
+            results.append(result)
+            if tell is not None:
+                tell("run", len(results), len(words))
+        counters = board.counters()
+    logits = golden.run(network, pixels).outputs[network.readout.name][:, 0, 0]
+    wrong = sum(
+        result.logits != tuple(map(int, row)) for result, row in zip(results, logits, strict=True)
+    )
+    seconds = sorted(result.seconds for result in results)
+    right = sum(r.label == int(label) for r, label in zip(results, labels, strict=True))
+    return {
+        "port": port,
+        "samples": len(results),
+        "mismatches": wrong,
+        "accuracy": round(right / len(results), 4),
+        "tries": sum(result.tries for result in results),
+        "latency_ms": {
+            "median": round(1e3 * statistics.median(seconds), 2),
+            "least": round(1e3 * seconds[0], 2),
+            "most": round(1e3 * seconds[-1], 2),
+        },
+        "counters": counters,
+    }
