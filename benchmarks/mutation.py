@@ -1,13 +1,13 @@
 """Mutants of ``ir`` and of the engines in ``hw``: how many does no test notice?
 
     pip install --target FOLDER cosmic-ray==8.7.0
-    PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--seed 1] [--quick]
+    PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--stages 4]
 
 Cosmic Ray makes the mutants; which of them are drawn depends on the seed alone. A mutant meets the
 tests of its own module, then small networks, all tests of its house and the co-simulations; the
 first failure, or five minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps
-what is done, and a second call goes on. With ``--quick`` mutants meet the tests of their own module
-only, and the next call without it takes what those let live through the rest.
+what is done, and a second call goes on. With ``--stages 1`` mutants meet only the first of these
+stages, and so on; a later call with more takes what lived through the next ones.
 
 No mutant is drawn of annotations, which nothing executes, nor of the wording of refusals.
 """
@@ -44,7 +44,7 @@ MOST_SECONDS = 300
 MOST_BYTES = 1 << 33
 """Of memory; a mutant that wants more fails by itself."""
 CAUSES = ("survived", "own tests", "small networks", "tests of the house", "co-simulation")
-QUICK = "lived so far"
+LIVED = "lived so far"
 
 
 class _Executed(ast.NodeTransformer):
@@ -153,18 +153,18 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
 def _bounded() -> None:
     """Bound processor time and memory: the wall clock of a busy machine would kill the innocent."""
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS + 10))
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
 
 
-def examine(mutant: Mutant, tree: Path, jobs: int, quick: bool) -> tuple[str, str]:
-    """Return (which tests killed a mutant, the first that failed)."""
+def examine(mutant: Mutant, tree: Path, jobs: int, met: int, most: int) -> tuple[str, str]:
+    """Return (which tests of stages ``met`` .. ``most`` killed a mutant, the first that failed)."""
     path = tree / mutant.module
     path.write_text(mutant.source or "")
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         for name, tests in stages(mutant):
-            if quick and name != "own tests":
-                return QUICK, ""
+            if not met <= CAUSES.index(name) - 1 < most:
+                continue
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
             command += ["-n", str(jobs)] if name != "own tests" and jobs > 1 else []
             done = subprocess.run(
@@ -183,7 +183,7 @@ def examine(mutant: Mutant, tree: Path, jobs: int, quick: bool) -> tuple[str, st
                 return name, failed[0][:200] if failed else "does not load"
     finally:
         shutil.copyfile(ROOT / mutant.module, path)
-    return "survived", ""
+    return ("survived" if most == len(CAUSES) - 1 else LIVED), ""
 
 
 def main() -> None:
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="tests of the same module only")
+    parser.add_argument("--stages", type=int, default=len(CAUSES) - 1, help="1 to 4")
     parser.add_argument("--again", action="store_true", help="meet survivors once more")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -206,14 +206,15 @@ def main() -> None:
     if log.exists():
         lines = map(json.loads, log.read_text().splitlines())
         known = {(row["module"], row["operator"], row["occurrence"]): row for row in lines}
-    repeated = {*(() if given.quick else (QUICK,)), *(("survived",) if given.again else ())}
     done = []
     for mutant in drawn(given.count, given.seed):
         row = known.get((mutant.module, mutant.operator, mutant.occurrence))
-        if row is None or row["killed by"] in repeated:
+        met = 0 if row is None or given.again else row["stages"]
+        if row is None or (row["killed by"] in (LIVED, "survived") and met < given.stages):
             started = time.monotonic()
-            stage, test = examine(mutant, tree, given.jobs, given.quick)
+            stage, test = examine(mutant, tree, given.jobs, met, given.stages)
             row = {**asdict(mutant), "killed by": stage, "test": test, "diff": mutant.diff()}
+            row["stages"] = given.stages
             row["seconds"] = round(time.monotonic() - started)
             with log.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -221,10 +222,12 @@ def main() -> None:
     rows = []
     for house in ("ir", "hw"):
         own = [row["killed by"] for row in done if row["module"].startswith(house)]
-        counts = {cause: own.count(cause) for cause in (*CAUSES, *([QUICK] if given.quick else []))}
-        score = round(100 * (1 - counts["survived"] / len(own)), 1) if own else None
+        counts = {cause: own.count(cause) for cause in (*CAUSES, LIVED)}
+        score = (
+            round(100 * (1 - (counts["survived"] + counts[LIVED]) / len(own)), 1) if own else None
+        )
         rows.append({"house": house, "mutants": len(own), **counts, "score %": score})
-    survivors = [row for row in done if row["killed by"] == "survived"]
+    survivors = [row for row in done if row["killed by"] in ("survived", LIVED)]
     print_rows({"rows": rows, "survivors": survivors}, given.json)
     if not given.json:
         for row in survivors:
