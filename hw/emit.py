@@ -258,7 +258,7 @@ def _names(paths: list[str]) -> dict[str, str]:
     """Return a readable, unique module name for each place in the hierarchy."""
     taken, found = {TOP, *SHIPPED}, {}
     for path in paths:
-        name = path.removeprefix(f"{TOP}.").replace(".", "_")
+        name = re.sub(r"\W", "_", path.removeprefix(f"{TOP}."))
         while name in taken:
             name += "_"
         taken.add(name)

@@ -16,7 +16,7 @@ from hw.tool import tool
 from ir.errors import SpikewrightError
 
 _MODULE = re.compile(r"^\s*module\s+(\w+).*?^\s*endmodule[^\n]*\n?", re.DOTALL | re.MULTILINE)
-_INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
+_INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|(?:\w+|\\\S+)\s*\()", re.MULTILINE)
 _IMAGE = re.compile(r'"([^"\n]+\.mem)"')
 
 
