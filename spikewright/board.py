@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +14,13 @@ from ir.errors import SpikewrightError
 from spikewright import stages
 from spikewright.host import BAUD
 from spikewright.stages import Tell
+
+if TYPE_CHECKING:
+    from ir.network import Network
+    from ir.plan import Plan
+
+SIMULATED, BIT_CYCLES = "simulated", 8
+"""Port that stands for a simulated board, and the cycles of a bit on its line."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
@@ -135,9 +145,23 @@ def make(
     return found
 
 
+@contextmanager
+def _simulated(network: Network, plan: Plan) -> Iterator[str]:
+    """Yield the port of a board with this network that is simulated at its pins."""
+    from hw.emit import emit
+    from hw.wrap import Wrapper
+    from sim.board import SimulatedBoard
+
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
+        verilog = Path(folder) / "verilog"
+        emit(network, plan, verilog, Wrapper("uart", float(BIT_CYCLES * BAUD), BAUD))
+        with SimulatedBoard(verilog, stages.cache() / "simulators", BIT_CYCLES) as board:
+            yield board.port
+
+
 def run(
     path: ExportPath,
-    port: Annotated[str, typer.Option(help="Serial port, such as /dev/ttyUSB0, or a URL.")],
+    port: Annotated[str, typer.Option(help="Serial port such as /dev/ttyUSB0, or simulated.")],
     samples: Annotated[int | None, typer.Option(help="First samples only.", min=1)] = None,
     baud: Annotated[int, typer.Option(help="Bits per second.")] = BAUD,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 2.0,
@@ -165,8 +189,12 @@ def measure(
     timeout: float = 2.0,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Return what a board answers to an export's samples, beside the golden model's answers."""
+    """Return what a board answers to an export's samples, beside the golden model's answers.
+
+    The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART.
+    """
     import statistics
+    from contextlib import ExitStack
 
     from hw.emit import network_digest
     from ir import golden
@@ -182,7 +210,12 @@ def measure(
     size = plan.source.words
     words = [rows[k : k + size] for k in range(0, len(rows), size)]
     results = []
-    with Device(port, plan, network_digest(network), baud=baud, timeout=timeout) as board:
+    with ExitStack() as stack:
+        if port == SIMULATED:
+            port, timeout = stack.enter_context(_simulated(network, plan)), 60.0
+        board = stack.enter_context(
+            Device(port, plan, network_digest(network), baud=baud, timeout=timeout)
+        )
         board.reset()
         for result in board.infer(words):
             results.append(result)
