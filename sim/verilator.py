@@ -39,17 +39,23 @@ class Kind:
         Flags of the C++ compiler.
     cocotb : bool
         Whether Python can drive it.
+    public : bool
+        Whether Python sees every signal, and not just those that the source calls public.
     """
 
     main: Path
     cxx: str
     cocotb: bool
+    public: bool = False
 
 
 # -O2 takes twice as long to compile and runs at most a few percent faster.
 COSIMULATION = Kind(Path(__file__).parent / "main.cpp", "-O1", True)
 BARE = Kind(Path(__file__).parent / "bare.cpp", "-O3 -march=native", False)
 """The loop that co-simulation is measured against, with the strongest flags."""
+LOOP = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+PINS = Kind(LOOP, "-O1", True, public=True)
+"""A design whose pins Python drives: cocotb's own loop, no bench around it."""
 
 
 @cache
@@ -86,9 +92,9 @@ def versions() -> dict[str, str]:
 
 
 class LeanVerilator(Verilator):
-    """cocotb's Verilator runner without ``--public-flat-rw``, with our main and make variables."""
+    """cocotb's Verilator runner, with the main, flags and make variables of a :class:`Kind`."""
 
-    def verilate(self, sources: Sequence[Path], top: str, folder: Path) -> list[str]:
+    def verilate(self, sources: Sequence[Path], top: str, folder: Path, kind: Kind) -> list[str]:
         """Return the command that turns ``sources`` into C++ in ``folder``."""
         self._set_sources(sources)
         self._set_verilog_sources([])
@@ -102,10 +108,10 @@ class LeanVerilator(Verilator):
         self.timescale = None
         self.waves = False
         command = list(self._build_command()[0])
-        command.remove("--public-flat-rw")
-        loop = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-        command[command.index(str(loop))] = str(COSIMULATION.main)
-        return [*command, "-CFLAGS", f"-I{loop.parent}"]
+        if not kind.public:
+            command.remove("--public-flat-rw")
+        command[command.index(str(LOOP))] = str(kind.main)
+        return [*command, "-CFLAGS", f"-I{LOOP.parent}"]
 
     def test_environment(self, top: str, module: str) -> dict[str, str]:
         """Return the environment in which a built simulator finds Python and ``module``."""
@@ -157,7 +163,7 @@ def commands(
 ) -> list[list[str]]:
     """Return the commands that build ``sources`` in ``folder``: first verilator, then make."""
     if kind.cocotb:
-        verilate = LeanVerilator().verilate(sources, top, folder)
+        verilate = LeanVerilator().verilate(sources, top, folder, kind)
     else:
         verilate = [str(root() / "bin" / "verilator"), "-cc", "--exe", "--prefix", "Vtop"]
         verilate += ["-Mdir", str(folder), "--top-module", top, "-o", top, *VERILATOR_FLAGS]
