@@ -41,12 +41,15 @@ class Kind:
         Whether Python can drive it.
     flags : tuple of str
         More flags of Verilator.
+    public : bool
+        Whether Python sees every signal, and not just those that the source calls public.
     """
 
     main: Path
     cxx: str
     cocotb: bool
     flags: tuple[str, ...] = ()
+    public: bool = False
 
 
 # -O2 takes twice as long to compile and runs at most a few percent faster.
@@ -56,6 +59,9 @@ VCD = replace(COSIMULATION, flags=("--trace-vcd",))
 """Co-simulation that leaves a waveform; FST is a tenth as large but needs the headers of LZ4."""
 BARE = Kind(Path(__file__).parent / "bare.cpp", "-O3 -march=native", False)
 """The loop that co-simulation is measured against, with the strongest flags."""
+LOOP = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+PINS = Kind(LOOP, "-O1", True, public=True)
+"""A design whose pins Python drives: cocotb's own loop, no bench around it."""
 
 
 @cache
@@ -92,9 +98,9 @@ def versions() -> dict[str, str]:
 
 
 class LeanVerilator(Verilator):
-    """cocotb's Verilator runner without ``--public-flat-rw``, with our main and make variables."""
+    """cocotb's Verilator runner, with the main, flags and make variables of a :class:`Kind`."""
 
-    def verilate(self, sources: Sequence[Path], top: str, folder: Path) -> list[str]:
+    def verilate(self, sources: Sequence[Path], top: str, folder: Path, kind: Kind) -> list[str]:
         """Return the command that turns ``sources`` into C++ in ``folder``."""
         self._set_sources(sources)
         self._set_verilog_sources([])
@@ -108,10 +114,10 @@ class LeanVerilator(Verilator):
         self.timescale = None
         self.waves = False
         command = list(self._build_command()[0])
-        command.remove("--public-flat-rw")
-        loop = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-        command[command.index(str(loop))] = str(COSIMULATION.main)
-        return [*command, "-CFLAGS", f"-I{loop.parent}"]
+        if not kind.public:
+            command.remove("--public-flat-rw")
+        command[command.index(str(LOOP))] = str(kind.main)
+        return [*command, "-CFLAGS", f"-I{LOOP.parent}"]
 
     def test_environment(self, top: str, module: str) -> dict[str, str]:
         """Return the environment in which a built simulator finds Python and ``module``."""
@@ -163,7 +169,7 @@ def commands(
 ) -> list[list[str]]:
     """Return the commands that build ``sources`` in ``folder``: first verilator, then make."""
     if kind.cocotb:
-        verilate = [*LeanVerilator().verilate(sources, top, folder), *kind.flags]
+        verilate = [*LeanVerilator().verilate(sources, top, folder, kind), *kind.flags]
     else:
         verilate = [str(root() / "bin" / "verilator"), "-cc", "--exe", "--prefix", "Vtop"]
         verilate += ["-Mdir", str(folder), "--top-module", top, "-o", top, *VERILATOR_FLAGS]

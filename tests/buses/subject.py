@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import numpy as np
@@ -18,6 +19,9 @@ from ir.protocol import Answer, Code
 from ir.registers import spiking
 from tests.hw.bench import pack
 from tests.networks import Builder
+
+LONG = bool(os.environ.get("SPIKEWRIGHT_LONG"))
+"""Whether cocotb tests run through many more cases."""
 
 HIGH = 5
 """Largest input: three bits hold more, so that elements can lie outside the range."""
