@@ -127,6 +127,11 @@ def fold(
 def generate(
     path: ExportPath,
     out: Out,
+    wrapper: Annotated[
+        str, typer.Option(metavar="BUS", help="none, axi, wishbone, uart or spi around the core.")
+    ] = "none",
+    clock: Annotated[float | None, typer.Option(help="Clock [MHz]; a UART needs it.")] = None,
+    baud: Annotated[int | None, typer.Option(help="Rate of a UART; 115200 without it.")] = None,
     lanes: Lanes = None,
     widths: Widths = None,
     json: AsJson = False,
@@ -136,7 +141,14 @@ def generate(
 
     with working("generate"):
         loaded = stages.load_export(path, lanes, widths)
-        found = stages.generate(loaded, stages.make_plan(loaded), out)
+        found = stages.generate(
+            loaded,
+            stages.make_plan(loaded),
+            out,
+            wrapper=wrapper,
+            clock_hz=clock and clock * 1e6,
+            baud=baud,
+        )
     show(found, json)
 
 

@@ -185,13 +185,24 @@ def fold(
     }
 
 
-def generate(export: Export, plan: Plan, out: Path) -> dict[str, Any]:
-    """Write Verilog, memory images and manifest; return a summary."""
+def generate(
+    export: Export,
+    plan: Plan,
+    out: Path,
+    *,
+    wrapper: str = "none",
+    clock_hz: float | None = None,
+    baud: int | None = None,
+) -> dict[str, Any]:
+    """Write Verilog, memory images and manifest, behind a bus if one is named; return a summary."""
     from hw.emit import emit
+    from hw.wrap import BAUD, NONE, Wrapper
 
-    emit(export.network, plan, out)
+    chosen = None if wrapper == NONE else Wrapper(wrapper, clock_hz, baud or BAUD)
+    emit(export.network, plan, out, chosen)
     return {
         "verilog": str(out),
+        "wrapper": wrapper,
         "stations": len(plan.stations),
         "lanes": plan.lanes,
         "memory_bits": sum(plan.memory_bits.values()),
