@@ -39,6 +39,8 @@ class System(wiring.Component):
         Of registers; see :class:`hw.registers.Registers`.
     refusal : In(Refusal)
         What the transport refused.
+    reset : Out(1)
+        High in the cycle in which core and session are reset.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class System(wiring.Component):
                 "o": Out(stream.Signature(ANSWER)),
                 "access": In(Access()),
                 "refusal": In(Refusal()),
+                "reset": Out(1),
             }
         )
 
@@ -76,6 +79,7 @@ class System(wiring.Component):
         wiring.connect(m, session.refusal, registers.refusals[0])
         wiring.connect(m, wiring.flipped(self.refusal), registers.refusals[1])
         m.d.comb += [
+            self.reset.eq(registers.reset),
             core.reset.eq(registers.reset),
             session.clear.eq(registers.reset),
             registers.busy.eq(session.busy),

@@ -9,15 +9,21 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
+from hw.axi import Axi
 from hw.emit import verilog
+from hw.spi import Spi
 from hw.system import System
 from hw.uart import Uart, divisor
+from hw.wishbone import Wishbone
 from ir import plan as plans
 from ir import register_text
 from ir.errors import SpikewrightError
 from ir.image import Image
 from ir.registers import Register, registers
 from ir.schedule import schedule
+
+NONE = "none"
+"""Name of no wrapper at all."""
 
 BAUD = 115200
 
@@ -50,7 +56,9 @@ class Wrapper:
 
     def __post_init__(self) -> None:
         if self.bus not in BUSES:
-            raise SpikewrightError(f"Wrapper is {self.bus!r:.40}; allowed are {', '.join(BUSES)}.")
+            raise SpikewrightError(
+                f"Wrapper is {self.bus!r:.40}; allowed are {', '.join((NONE, *BUSES))}."
+            )
         if self.bus == "uart":
             if self.clock_hz is None:
                 raise SpikewrightError("Wrapper uart has no clock; it needs one to time its bits.")
@@ -116,7 +124,12 @@ def _uart(system: System, wrapper: Wrapper) -> wiring.Component:
     return Uart(system, divisor(wrapper.clock_hz, wrapper.baud))
 
 
-BUSES: dict[str, Callable[[System, Wrapper], wiring.Component]] = {"uart": _uart}
+BUSES: dict[str, Callable[[System, Wrapper], wiring.Component]] = {
+    "axi": lambda system, wrapper: Axi(system),
+    "wishbone": lambda system, wrapper: Wishbone(system),
+    "uart": _uart,
+    "spi": lambda system, wrapper: Spi(system),
+}
 BUSES_IN_WORDS = {
     "axi": "AXI4-Stream and AXI4-Lite",
     "wishbone": "a Wishbone bus",

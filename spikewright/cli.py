@@ -131,6 +131,11 @@ def fold(
 def generate(
     path: ExportPath,
     out: Out,
+    wrapper: Annotated[
+        str, typer.Option(metavar="BUS", help="none, axi, wishbone, uart or spi around the core.")
+    ] = "none",
+    clock: Annotated[float | None, typer.Option(help="Clock [MHz]; a UART needs it.")] = None,
+    baud: Annotated[int | None, typer.Option(help="Rate of a UART; 115200 without it.")] = None,
     lanes: Lanes = None,
     widths: Widths = None,
     parity: Parity = None,
@@ -141,7 +146,14 @@ def generate(
 
     with working("generate"):
         loaded = stages.load_export(path, lanes, widths, parity)
-        found = stages.generate(loaded, stages.make_plan(loaded), out)
+        found = stages.generate(
+            loaded,
+            stages.make_plan(loaded),
+            out,
+            wrapper=wrapper,
+            clock_hz=clock and clock * 1e6,
+            baud=baud,
+        )
     show(found, json)
 
 
@@ -183,9 +195,11 @@ def simulate(
             tell=tell,
         )
     if wave is not None:
+        from spikewright.wave import waveform
+
         with working("wave"):
             plan = stages.make_plan(loaded)
-            found["wave"] = stages.waveform(loaded, plan, out, wave, images)
+            found["wave"] = waveform(loaded, plan, out, wave, images)
     show(found, json)
     verdict(found["cosim"])
 

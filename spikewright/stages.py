@@ -189,13 +189,24 @@ def fold(
     }
 
 
-def generate(export: Export, plan: Plan, out: Path) -> dict[str, Any]:
-    """Write Verilog, memory images and manifest; return a summary."""
+def generate(
+    export: Export,
+    plan: Plan,
+    out: Path,
+    *,
+    wrapper: str = "none",
+    clock_hz: float | None = None,
+    baud: int | None = None,
+) -> dict[str, Any]:
+    """Write Verilog, memory images and manifest, behind a bus if one is named; return a summary."""
     from hw.emit import emit
+    from hw.wrap import BAUD, NONE, Wrapper
 
-    emit(export.network, plan, out)
+    chosen = None if wrapper == NONE else Wrapper(wrapper, clock_hz, baud or BAUD)
+    emit(export.network, plan, out, chosen)
     return {
         "verilog": str(out),
+        "wrapper": wrapper,
         "stations": len(plan.stations),
         "lanes": plan.lanes,
         "memory_bits": sum(plan.memory_bits.values()),
@@ -256,28 +267,6 @@ def simulate(
     found = cosimulation(plan, predicted, ideal, stalled, labels, guesses, rates)
     write_text(out / "cosim.json", dump_json(found))
     return found
-
-
-def waveform(
-    export: Export, plan: Plan, out: Path, asked: str, images: int | None
-) -> dict[str, Any]:
-    """Trace a sample, or the ``first`` that differs, of what ``simulate`` left in ``out``."""
-    from sim.wave import wave
-    from sw import golden
-
-    if asked != "first" and not asked.isdecimal():
-        raise SpikewrightError(f"Option --wave is {asked!r:.40}; allowed are first and a number.")
-    assert export.samples is not None
-    return wave(
-        out / "verilog",
-        plan,
-        export.network,
-        export.samples.images[:images],
-        out,
-        cache() / "simulators",
-        sample=None if asked == "first" else int(asked),
-        golden_model=lambda batch: golden.run(export.network, batch),
-    )
 
 
 def synthesize(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.buses.pins import drive
 
-BUSES = ["uart"]
+BUSES = ["axi", "wishbone", "uart", "spi"]
 
 
 @pytest.fixture(scope="session")
