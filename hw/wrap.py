@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 
 from hw.axi import Axi
 from hw.emit import verilog
+from hw.session import padded
 from hw.spi import Spi
 from hw.system import System
 from hw.uart import Uart, divisor
@@ -26,6 +27,16 @@ NONE = "none"
 """Name of no wrapper at all."""
 
 BAUD = 115200
+
+
+def patient(plan: plans.Plan, clock_hz: float) -> int:
+    """Return the rate of a UART [bit/s] up to which samples come no faster than they are taken.
+
+    A UART cannot ask its host to wait: what comes too fast is lost and refused as ``OVERRUN``. A
+    quarter is left for words that are taken more slowly than others.
+    """
+    bits = 10 * plan.source.words * (padded(plan.source) // 8)
+    return int(bits * clock_hz / (1.25 * schedule(plan).interval))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from ir.network import Network
     from ir.plan import Plan
 
-SIMULATED, BIT_CYCLES = "simulated", 8
-"""Port that stands for a simulated board, and the cycles of a bit on its line."""
+SIMULATED = "simulated"
+"""Port that stands for a simulated board."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
@@ -98,7 +99,7 @@ def make(
 
     from boards.constraints import constraints
     from hw.emit import emit
-    from hw.wrap import Wrapper
+    from hw.wrap import Wrapper, patient
     from ir.design import design
     from ir.image import images, stored
     from ir.image_text import WRITERS
@@ -112,6 +113,11 @@ def make(
     if refold:
         hardware = design(export.network, hardware, board.budget()).hardware
     plan = stages.make_plan(replace(export, hardware=hardware))
+    if baud > (most := patient(plan, float(board.clock_hz))):
+        raise SpikewrightError(
+            f"UART has {baud} baud; allowed are up to {most}, as samples would come faster than "
+            f"this design takes them at {board.clock_hz / 1e6:g} MHz."
+        )
     manifest = emit(
         export.network, plan, out / "verilog", Wrapper("uart", float(board.clock_hz), baud)
     )
@@ -149,13 +155,15 @@ def make(
 def _simulated(network: Network, plan: Plan) -> Iterator[str]:
     """Yield the port of a board with this network that is simulated at its pins."""
     from hw.emit import emit
-    from hw.wrap import Wrapper
+    from hw.wrap import Wrapper, patient
     from sim.board import SimulatedBoard
 
+    clock = 1e8
+    cycles = max(8, math.ceil(clock / patient(plan, clock)))
     with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
         verilog = Path(folder) / "verilog"
-        emit(network, plan, verilog, Wrapper("uart", float(BIT_CYCLES * BAUD), BAUD))
-        with SimulatedBoard(verilog, stages.cache() / "simulators", BIT_CYCLES) as board:
+        emit(network, plan, verilog, Wrapper("uart", float(cycles * BAUD), BAUD))
+        with SimulatedBoard(verilog, stages.cache() / "simulators", cycles) as board:
             yield board.port
 
 
