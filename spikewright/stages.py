@@ -163,7 +163,7 @@ def fold(
                 f"clock of {clock:g} Hz."
             )
         limit = int(clock / fps)
-    hardware = replace(export.hardware, fabric=board.fabric)
+    hardware = replace(export.hardware, fabric=board.counted_as)
     found = design(export.network, hardware, budget, aim, limit)
     if out is not None:
         save(out, export.network, found.hardware, export.samples)
