@@ -1,4 +1,4 @@
-"""Board descriptions and their loader."""
+"""Board descriptions, their loader and their constraints."""
 
 from boards.board import Board, Resources, load, names
 

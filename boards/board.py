@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from boards import entry, pins
+from boards.pins import Pins
+from ir.capacity import Memory, on_chip
 from ir.errors import SpikewrightError
-from ir.strict import listed, load_yaml
+from ir.strict import load_yaml
 from ir.usage import Usage
 
 SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
@@ -18,16 +20,24 @@ SPEED_GRADES: dict[str, tuple[int | str, ...]] = {
     "ice40": ("hx", "lp", "up"),
     "gowin": ("C5/I4", "C6/I5", "C7/I6", "C8/I7"),
     "xc7": (1, 2, 3),
+    "xcup": (1, 2, 3),
 }
 """Fabrics, and the speed grades of their parts as nextpnr or the vendor calls them."""
 
 FABRICS = tuple(SPEED_GRADES)
+COUNTED_AS = {"xcup": "xc7"}
+"""Fabrics that were not characterised, and the one in whose units their parts are counted.
+
+A LUT of UltraScale+ has six inputs as one of 7-series has; two CARRY4 count for a CARRY8, a DSP48E1
+for a DSP48E2, and UltraRAM is left out.
+"""
 LOGIC = ("lut", "ff", "carry")
 FILL, MEMORY_FILL = 0.85, 0.95
 """Shares of logic, and of memories and DSPs, to plan for: room for what was not predicted."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_COMMAND = re.compile(r"[A-Za-z0-9 ._/{}-]{0,200}")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ARGUMENT = re.compile(
+    r"[A-Za-z0-9{][A-Za-z0-9_.:/={}-]{0,63}|--?[A-Za-z0-9][A-Za-z0-9_.:/=-]{0,61}"
+)
 
 
 @dataclass(frozen=True)
@@ -52,42 +62,6 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Pins:
-    """Where a design touches the board, by the names of nextpnr or the vendor.
-
-    Parameters
-    ----------
-    clock, rx, tx : str
-        Oscillator; the UART as the FPGA sees it: ``rx`` is its input.
-    leds : tuple of str
-    standard : str
-        Of the voltage, such as ``LVCMOS33``.
-    lit : str
-        Level at which a LED shines, ``high`` or ``low``.
-    reset : str or None
-        A button.
-    pressed : str
-        Level of ``reset`` that resets, ``high`` or ``low``.
-    """
-
-    clock: str
-    rx: str
-    tx: str
-    leds: tuple[str, ...]
-    standard: str
-    lit: str = "high"
-    reset: str | None = None
-    pressed: str = "low"
-
-    @property
-    def of_ports(self) -> dict[str, str]:
-        """Pin of every port of a board's top, by the port's name."""
-        found = {"clk": self.clock, "rx": self.rx, "tx": self.tx}
-        found |= {f"led[{n}]": pin for n, pin in enumerate(self.leds)}
-        return found | ({"reset": self.reset} if self.reset is not None else {})
-
-
-@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -100,12 +74,14 @@ class Board:
     speed_grade : int or str
         One of :data:`SPEED_GRADES`.
     clock_hz : int
-        Oscillator [Hz].
+        Oscillator, or what the processor on the part gives where there are no ``pins`` [Hz].
     resources : Resources
-    pins : Pins or None
-        None where no open tool makes bitstreams, or the clock comes from a processor.
-    programmer : str
-        Command that loads the file ``{bitstream}``; empty if there is none.
+    pins : Pins, optional
+        Without them the board can be planned for, but the open tools build nothing for it.
+    programmer : tuple of str
+        Command that loads ``{bitstream}``; empty where none is known.
+    memories : tuple of Memory
+        Beside the part's own block RAM.
     """
 
     name: str
@@ -116,7 +92,59 @@ class Board:
     clock_hz: int
     resources: Resources
     pins: Pins | None = None
-    programmer: str = ""
+    programmer: tuple[str, ...] = ()
+    memories: tuple[Memory, ...] = ()
+
+    @property
+    def counted_as(self) -> str:
+        """Fabric whose measured costs and cells are taken for this board's.
+
+        Examples
+        --------
+        >>> load("kv260").fabric, load("kv260").counted_as
+        ('xcup', 'xc7')
+        """
+        return COUNTED_AS.get(self.fabric, self.fabric)
+
+    @property
+    def block_ram(self) -> Memory:
+        """All block RAM of the part, as one memory at the board's clock."""
+        return on_chip(self.counted_as, self.resources.block_ram, self.clock_hz)
+
+    def wired(self) -> Pins:
+        """Return the pins.
+
+        Raises
+        ------
+        SpikewrightError
+            If there are none.
+        """
+        if self.pins is None:
+            raise SpikewrightError(
+                f"Board {self.name} names no pins, for the processor on its part gives the clock; "
+                "constraints and bitstreams are allowed for boards with pins."
+            )
+        return self.pins
+
+    def program(self, bitstream: str) -> list[str]:
+        """Return the command that loads a bitstream.
+
+        Raises
+        ------
+        SpikewrightError
+            If the board names none.
+
+        Examples
+        --------
+        >>> load("ulx3s-85f").program("top.bit")
+        ['openFPGALoader', '--board', 'ulx3s', 'top.bit']
+        """
+        if not self.programmer:
+            raise SpikewrightError(
+                f"Board {self.name} has no programmer; its YAML allows one, such as "
+                "[openFPGALoader, '{bitstream}']."
+            )
+        return [word.replace("{bitstream}", bitstream) for word in self.programmer]
 
     def budget(self, fill: float = FILL) -> Usage:
         """Return what a design may be planned for.
@@ -181,73 +209,60 @@ def load(board: str | Path) -> Board:
 
 
 def _read(path: Path) -> Board:
-    entry = load_yaml(path)
     what = f"Board {path}"
-    _check_keys(what, entry, Board.__dataclass_fields__, ("pins", "programmer"))
-    parts = entry["resources"]
+    optional = ("pins", "programmer", "memories")
+    fields = [name for name in Board.__dataclass_fields__ if name not in optional]
+    found = entry.mapping(what, load_yaml(path), fields, optional)
+    parts = found["resources"]
     if not isinstance(parts, dict):
         raise SpikewrightError(f"{what} has resources {parts!r}; allowed is a mapping.")
-    _check_keys(f"{what}, resources,", parts, Resources.__dataclass_fields__)
+    entry.mapping(f"{what}, resources,", parts, Resources.__dataclass_fields__)
     for key in Resources.__dataclass_fields__:
-        _integer(what, f"resources.{key}", parts[key], 0, 10_000_000)
-    _text(what, "name", entry["name"], _NAME)
+        entry.integer(what, f"resources.{key}", parts[key], 0, 10_000_000)
+    entry.text(what, "name", found["name"], _NAME)
     for key in ("part", "package"):
-        _text(what, key, entry[key], _WORD)
-    if entry["fabric"] not in FABRICS:
+        entry.text(what, key, found[key])
+    if found["fabric"] not in FABRICS:
         raise SpikewrightError(
-            f"{what} has fabric {entry['fabric']!r}; allowed are {', '.join(FABRICS)}."
+            f"{what} has fabric {found['fabric']!r}; allowed are {', '.join(FABRICS)}."
         )
-    grade, grades = entry["speed_grade"], SPEED_GRADES[entry["fabric"]]
+    grade, grades = found["speed_grade"], SPEED_GRADES[found["fabric"]]
     if isinstance(grade, bool) or grade not in grades:
         raise SpikewrightError(
-            f"{what} has speed_grade {grade!r}; allowed on {entry['fabric']} are "
+            f"{what} has speed_grade {grade!r}; allowed on {found['fabric']} are "
             f"{', '.join(map(str, grades))}."
         )
-    _integer(what, "clock_hz", entry["clock_hz"], 1, 1_000_000_000)
-    _text(what, "programmer", entry.setdefault("programmer", ""), _COMMAND)
-    pins = entry.get("pins")
-    found = None if pins is None else _pins(f"{what}, pins,", pins)
-    return Board(**(entry | {"resources": Resources(**parts), "pins": found}))
+    entry.integer(what, "clock_hz", found["clock_hz"], 1, 1_000_000_000)
+    given: dict[str, Any] = found | {"resources": Resources(**parts)}
+    if "pins" in found:
+        given["pins"] = pins.read(what, found["pins"])
+    if "programmer" in found:
+        given["programmer"] = _command(what, found["programmer"])
+    if "memories" in found:
+        listed = entry.sequence(what, "memories", found["memories"])
+        given["memories"] = tuple(_memory(what, each) for each in listed)
+    return Board(**given)
 
 
-def _pins(what: str, entry: Any) -> Pins:
-    if not isinstance(entry, dict):
-        raise SpikewrightError(f"{what} is {entry!r:.40}; allowed is a mapping.")
-    _check_keys(what, entry, Pins.__dataclass_fields__, ("lit", "reset", "pressed"))
-    if not isinstance(entry["leds"], list) or len(entry["leds"]) > 64:
+def _command(what: str, value: Any) -> tuple[str, ...]:
+    words = entry.sequence(what, "programmer", value)
+    for word in words:
+        if not isinstance(word, str) or not _ARGUMENT.fullmatch(word):
+            raise SpikewrightError(
+                f"{what} has programmer word {word!r:.80}; allowed are letters, digits and .:/=-_, "
+                "up to 64."
+            )
+    if sum(word.count("{bitstream}") for word in words) != 1:
         raise SpikewrightError(
-            f"{what} has leds {entry['leds']!r:.40}; allowed is a list up to 64."
+            f"{what} has programmer {' '.join(words)}; allowed is a command with one {{bitstream}}."
         )
-    for key in ("clock", "rx", "tx", "standard"):
-        _text(what, key, entry[key], _WORD)
-    for pin in (*entry["leds"], *([entry["reset"]] if entry.get("reset") is not None else [])):
-        _text(what, "leds or reset", pin, _WORD)
-    for key in ("lit", "pressed"):
-        if entry.get(key, "low") not in ("low", "high"):
-            raise SpikewrightError(f"{what} has {key} {entry[key]!r:.40}; allowed are low, high.")
-    found = Pins(**(entry | {"leds": tuple(entry["leds"])}))
-    if len(set(found.of_ports.values())) < len(found.of_ports):
-        raise SpikewrightError(f"{what} has one pin twice; allowed is each pin once.")
-    return found
+    return tuple(words)
 
 
-def _check_keys(
-    what: str, entry: dict[str, Any], known: Iterable[str], optional: Iterable[str] = ()
-) -> None:
-    known = set(known)
-    if unknown := sorted(entry.keys() - known):
-        raise SpikewrightError(f"{what} has unknown keys: {listed(unknown)}.")
-    if missing := sorted(known - entry.keys() - set(optional)):
-        raise SpikewrightError(f"{what} lacks keys: {', '.join(missing)}.")
-
-
-def _integer(what: str, key: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SpikewrightError(f"{what} has {key} {value!r}; allowed are {low}..{high}.")
-
-
-def _text(what: str, key: str, value: Any, pattern: re.Pattern[str]) -> None:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise SpikewrightError(
-            f"{what} has {key} {value!r}; allowed are letters, digits and dashes, up to 64."
-        )
+def _memory(what: str, value: Any) -> Memory:
+    what = f"{what}, memories,"
+    found = entry.mapping(what, value, Memory.__dataclass_fields__)
+    entry.text(what, "name", found["name"])
+    for key in ("bytes", "bytes_per_second"):
+        entry.integer(what, key, found[key], 1, 1 << 50)
+    return Memory(**found)

@@ -1,15 +1,58 @@
-"""Which port lies on which pin, in the language of each fabric's tools."""
+"""Constraints: pins and clock of a design, as the tools of each fabric read them."""
 
 from __future__ import annotations
 
-from boards.board import Board, Pins
+from collections.abc import Callable, Iterable, Mapping
+
+from boards.board import Board
 from ir.errors import SpikewrightError
 
-SUFFIXES = {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst", "xc7": "xdc"}
+Texts = dict[str, str]
 
 
-def constraints(board: Board) -> str:
-    """Return the constraints of a board's top: pins, voltages and, where it fits, the clock.
+def assign(board: Board, ports: Iterable[str]) -> dict[str, str]:
+    """Return the pin of every port, by port name; vectors bit by bit.
+
+    Parameters
+    ----------
+    board : Board
+    ports : iterable of str
+        ``clk``, ``rst``, ``uart_rx``, ``uart_tx``, ``spi_sck`` ..., and ``led`` for all LEDs or
+        ``led[0]`` for one.
+
+    Raises
+    ------
+    SpikewrightError
+        If the board has no pins, or none for a port.
+
+    Examples
+    --------
+    >>> from boards import load
+    >>> assign(load("icebreaker"), ["clk", "led"])
+    {'clk': '35', 'led[0]': '11', 'led[1]': '37'}
+    """
+    known = board.wired().ports
+    found: dict[str, str] = {}
+    for port in ports:
+        bits = [name for name in known if name == port or name.startswith(f"{port}[")]
+        if not bits:
+            raise SpikewrightError(
+                f"Board {board.name} has no pin for port {port}; allowed are {', '.join(known)}."
+            )
+        found |= {name: known[name] for name in bits}
+    return found
+
+
+def render(board: Board, pins: Mapping[str, str], clock_hz: float | None = None) -> Texts:
+    """Return the text of every constraint file, by its suffix.
+
+    Parameters
+    ----------
+    board : Board
+    pins : mapping of port name to pin
+        As :func:`assign` returns it.
+    clock_hz : float, optional
+        Of port ``clk`` [Hz]; the board's without.
 
     Raises
     ------
@@ -19,50 +62,59 @@ def constraints(board: Board) -> str:
     Examples
     --------
     >>> from boards import load
-    >>> print(constraints(load("icebreaker")).splitlines()[0])
+    >>> print(render(load("icebreaker"), {"clk": "35"})[".pcf"], end="")
     set_io clk 35
+    set_frequency clk 12
     """
-    if board.pins is None:
-        raise SpikewrightError(
-            f"Board {board.name} has no pins; allowed are boards with clock and UART pins."
-        )
-    return _WRITERS[board.fabric](board, board.pins)
+    return _WRITERS[board.fabric](pins, board.wired().io_standard, clock_hz or board.clock_hz)
 
 
-def _lpf(board: Board, pins: Pins) -> str:
+def _lattice(pins: Mapping[str, str], standard: str, clock_hz: float) -> Texts:
     lines = []
-    for port, pin in pins.of_ports.items():
-        lines += [
-            f'LOCATE COMP "{port}" SITE "{pin}";',
-            f'IOBUF PORT "{port}" IO_TYPE={pins.standard};',
-        ]
-    return _text([*lines, f'FREQUENCY PORT "clk" {board.clock_hz / 1e6:g} MHZ;'])
+    for port, pin in pins.items():
+        lines.append(f'LOCATE COMP "{port}" SITE "{pin}";')
+        lines.append(f'IOBUF PORT "{port}" IO_TYPE={standard};')
+    lines.append(f'FREQUENCY PORT "clk" {_mhz(clock_hz)} MHZ;')
+    return {".lpf": _joined(lines)}
 
 
-def _pcf(board: Board, pins: Pins) -> str:
-    lines = [f"set_io {port} {pin}" for port, pin in pins.of_ports.items()]
-    return _text([*lines, f"set_frequency clk {board.clock_hz / 1e6:g}"])
+def _icestorm(pins: Mapping[str, str], standard: str, clock_hz: float) -> Texts:
+    lines = [f"set_io {port} {pin}" for port, pin in pins.items()]
+    return {".pcf": _joined([*lines, f"set_frequency clk {_mhz(clock_hz)}"])}
 
 
-def _cst(board: Board, pins: Pins) -> str:
+def _gowin(pins: Mapping[str, str], standard: str, clock_hz: float) -> Texts:
     lines = []
-    for port, pin in pins.of_ports.items():
-        lines += [f'IO_LOC "{port}" {pin};', f'IO_PORT "{port}" IO_TYPE={pins.standard};']
-    return _text(lines)
+    for port, pin in pins.items():
+        lines.append(f'IO_LOC "{port}" {pin};')
+        lines.append(f'IO_PORT "{port}" IO_TYPE={standard};')
+    return {".cst": _joined(lines), ".sdc": _joined([_clock(clock_hz)])}
 
 
-def _xdc(board: Board, pins: Pins) -> str:
+def _xilinx(pins: Mapping[str, str], standard: str, clock_hz: float) -> Texts:
     lines = [
-        f"set_property -dict {{PACKAGE_PIN {pin} IOSTANDARD {pins.standard}}} "
-        f"[get_ports {{{port}}}]"
-        for port, pin in pins.of_ports.items()
+        f"set_property -dict {{PACKAGE_PIN {pin} IOSTANDARD {standard}}} [get_ports {{{port}}}]"
+        for port, pin in pins.items()
     ]
-    period = 1e9 / board.clock_hz
-    return _text([*lines, f"create_clock -period {period:g} -name clk [get_ports {{clk}}]"])
+    return {".xdc": _joined([*lines, _clock(clock_hz)])}
 
 
-def _text(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"
+def _clock(clock_hz: float) -> str:
+    return f"create_clock -name clk -period {1e9 / clock_hz:.3f} [get_ports {{clk}}]"
 
 
-_WRITERS = {"ecp5": _lpf, "ice40": _pcf, "gowin": _cst, "xc7": _xdc}
+def _mhz(clock_hz: float) -> str:
+    return f"{clock_hz / 1e6:.6f}".rstrip("0").rstrip(".")
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+_WRITERS: Mapping[str, Callable[[Mapping[str, str], str, float], Texts]] = {
+    "ecp5": _lattice,
+    "ice40": _icestorm,
+    "gowin": _gowin,
+    "xc7": _xilinx,
+    "xcup": _xilinx,
+}

@@ -18,12 +18,12 @@ def text(leds: int, *, lit: str, pressed: str | None) -> str:
     lit : str
         Level at which they shine, ``high`` or ``low``.
     pressed : str or None
-        Level of the port ``reset`` that resets; None without such a port.
+        Level of the port ``rst`` that resets; None without such a port.
     """
-    ports = ["input clk", "input rx", "output tx"]
-    ports += ["input reset"] if pressed is not None else []
+    ports = ["input clk", "input uart_rx", "output uart_tx"]
+    ports += ["input rst"] if pressed is not None else []
     ports += [f"output [{leds - 1}:0] led"] if leds else []
-    shown = ["blink[23]", "~rx", "~tx"][:leds] + ["1'b0"] * (leds - 3)
+    shown = ["blink[23]", "~uart_rx", "~uart_tx"][:leds] + ["1'b0"] * (leds - 3)
     button = {None: "1'b0", "high": "held[1]", "low": "~held[1]"}[pressed]
     lines = [
         f"// {__doc__.splitlines()[0]}" if __doc__ else "//",
@@ -35,15 +35,15 @@ def text(leds: int, *, lit: str, pressed: str | None) -> str:
     if pressed is not None:
         lines += [
             f"  reg [1:0] held = 2'b{'00' if pressed == 'high' else '11'};",
-            "  always @(posedge clk) held <= {held[0], reset};",
+            "  always @(posedge clk) held <= {held[0], rst};",
         ]
     lines += [
-        f"  wire rst = ~&waited | {button};",
+        f"  wire clear = ~&waited | {button};",
         "  always @(posedge clk) begin",
         "    if (~&waited) waited <= waited + 1;",
         "    blink <= blink + 1;",
         "  end",
-        "  spikewright_uart accelerator(.clk(clk), .rst(rst), .rx(rx), .tx(tx));",
+        "  spikewright_uart accelerator(.clk(clk), .rst(clear), .rx(uart_rx), .tx(uart_tx));",
     ]
     if leds:
         level = "~" if lit == "low" else ""

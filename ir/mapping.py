@@ -61,6 +61,17 @@ NOWHERE = Mapped()
 """No memory."""
 
 
+def block(fabric: str) -> tuple[int, int]:
+    """Return width [bit] and depth [word] of one block RAM at its widest.
+
+    Examples
+    --------
+    >>> block("ecp5"), block("ice40")
+    ((36, 512), (16, 256))
+    """
+    return max(_BLOCKS[fabric].items())
+
+
 @cache
 def place(fabric: str, depth: int, width: int, *, rom: bool, synchronous: bool) -> Mapped:
     """Return where a memory with one port to read (and one to write, unless ``rom``) goes.

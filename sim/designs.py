@@ -104,7 +104,7 @@ def measure(
     (name, shape), target = NETWORKS[board], load(board)
     network = spikformer(shape)
     begin = time.monotonic()
-    hardware = Hardware(1, network.steps, fabric=target.fabric)
+    hardware = Hardware(1, network.steps, fabric=target.counted_as)
     found = design(network, hardware, target.budget())
     assert found.relaxed is not None
     row: dict[str, Any] = {

@@ -194,7 +194,9 @@ def fabric(name: str) -> Fabric:
 
 def of_board(board: Board) -> Fabric:
     """Return the fabric of a board, with the options of its very part and for its clock."""
-    found = at_clock(fabric(board.fabric), board.clock_hz)
+    found = at_clock(fabric(board.counted_as), board.clock_hz)
+    if board.fabric != found.name:
+        return replace(found, counts=f"{board.fabric} mapped as {found.name}: {found.counts}")
     if found.name == "ice40" and "UP" in board.part.upper():
         return replace(found, command="synth_ice40 -device u -dsp")
     if found.name == "gowin" and board.part.upper().startswith("GW2A"):

@@ -59,7 +59,7 @@ def synthesize(
     if not 0 <= seeds <= 64:
         raise SpikewrightError(f"Seeds are {seeds}; allowed are 0..64.")
     verify(verilog_dir)
-    chosen = {name: fabric(name) for name in fabrics} | {board.fabric: of_board(board)}
+    chosen = {name: fabric(name) for name in fabrics} | {board.counted_as: of_board(board)}
     if clock_hz is not None:
         chosen = {name: at_clock(each, clock_hz) for name, each in chosen.items()}
         board = replace(board, clock_hz=round(clock_hz))
@@ -69,7 +69,7 @@ def synthesize(
             verilog_dir, fabric=mapped, build_dir=build_dir, jobs=jobs, progress=progress
         )
         resources[name] = counted.to_dict()
-    resources[board.fabric]["board"] = {"name": board.name, "budget": asdict(board.resources)}
+    resources[board.counted_as]["board"] = {"name": board.name, "budget": asdict(board.resources)}
     fmax = None
     if seeds:
         trials = range(1, seeds + 1)

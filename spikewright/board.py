@@ -1,4 +1,4 @@
-"""The verbs of boards: ``boards``, ``build`` and ``run``."""
+"""The verbs of one board: ``build`` and ``run``."""
 
 from __future__ import annotations
 
@@ -25,33 +25,6 @@ SIMULATED = "simulated"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ExportPath = Annotated[Path, typer.Argument(metavar="EXPORT", help="Export directory.")]
-
-
-def boards(json: AsJson = False) -> None:
-    """List the boards that come along, with what they offer to a plan."""
-    from spikewright.screen import print_rows
-
-    rows = listing()
-    if not json:
-        nouns = ("board", "part", "clock_mhz", "bitstream", "lut", "block_ram", "dsp")
-        rows = [{noun: row[noun] for noun in nouns} for row in rows]
-    print_rows({"rows": rows}, json)
-
-
-def listing() -> list[dict[str, Any]]:
-    """Return one row per board: part, clock, whether bitstreams are made, budget."""
-    from dataclasses import asdict
-
-    from boards import load, names
-    from sim.bitstream import SUFFIXES
-
-    rows = []
-    for board in map(load, names()):
-        makes = SUFFIXES.get(board.fabric, "") if board.pins else ""
-        row: dict[str, Any] = {"board": board.name, "part": board.part, "fabric": board.fabric}
-        row |= {"clock_mhz": board.clock_hz / 1e6, "bitstream": makes}
-        rows.append(row | asdict(board.budget()))
-    return rows
 
 
 def build(
@@ -97,7 +70,6 @@ def make(
     """
     from dataclasses import asdict, replace
 
-    from boards.constraints import constraints
     from hw.emit import emit
     from hw.wrap import Wrapper, patient
     from ir.design import design
@@ -105,11 +77,13 @@ def make(
     from ir.image_text import WRITERS
     from ir.schedule import schedule
     from ir.strict import dump_json, write_text
-    from sim.bitstream import SUFFIXES, bitstream
+    from sim.bitstream import SUFFIXES, bitstream, check, constraints
 
-    pins = constraints(board)
+    files = constraints(board)
+    if board.fabric in SUFFIXES:
+        check(board)
     export = stages.load_export(path)
-    hardware = replace(export.hardware, fabric=board.fabric)
+    hardware = replace(export.hardware, fabric=board.counted_as)
     if refold:
         hardware = design(export.network, hardware, board.budget()).hardware
     plan = stages.make_plan(replace(export, hardware=hardware))
@@ -144,9 +118,10 @@ def make(
             out / "verilog", board, out, stages.cache() / "netlists", seed=seed, progress=tell
         )
         found |= asdict(packed) | {"bitstream": str(packed.path), "path": str(out)}
-        found["program"] = board.programmer.format(bitstream=packed.path)
+        found["program"] = " ".join(board.program(str(packed.path))) if board.programmer else ""
     else:
-        write_text(out / f"{board.name}.xdc", pins)
+        for suffix, text in files.items():
+            write_text(out / f"{board.name}{suffix}", text)
     write_text(out / "build.json", dump_json({**found, "path": out.name}))
     return found
 

@@ -11,7 +11,7 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, board, evaluate, fuzz, search, stages
+from spikewright import bench, board, boards, evaluate, fuzz, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -92,6 +92,10 @@ def specimen(
     from spikewright.screen import show
 
     show(stages.specimen(config, out, images, seed), json)
+
+
+app.command(epilog=_example("spikewright boards --json"))(boards.boards)
+app.command(epilog=_example("spikewright plan runs/digits/export --board icebreaker"))(boards.plan)
 
 
 @app.command(epilog=_example("spikewright fold runs/digits/export --board ulx3s-25f"))
@@ -208,7 +212,6 @@ app.command(epilog=_example("spikewright evaluate runs/mnist/export --data data/
     evaluate.evaluate
 )
 
-app.command(epilog=_example("spikewright boards"))(board.boards)
 app.command(
     epilog=_example("spikewright build runs/digits/export --board ulx3s-85f --out build/ulx3s")
 )(board.build)

@@ -17,8 +17,10 @@ from ir.strict import parse_yaml
 
 if TYPE_CHECKING:
     from boards import Board
+    from ir.design import Design
     from ir.plan import Plan
     from ir.store import Export
+    from ir.usage import Usage
 
 Tell = Callable[[str, int, int], None]
 
@@ -141,6 +143,28 @@ def make_plan(export: Export) -> Plan:
     return sized(build(export.network, export.hardware))
 
 
+def target(
+    board: Board, fps: float | None, clock_hz: float | None, fill: float
+) -> tuple[float, Usage, int | None]:
+    """Return clock [Hz], budget, and the most cycles per sample for ``fps`` frames per second."""
+    clock = clock_hz or board.clock_hz
+    if clock <= 0:
+        raise SpikewrightError(f"Clock is {clock / 1e6:g} MHz; allowed is above 0.")
+    if fps is not None and not 0 < fps <= clock:
+        raise SpikewrightError(
+            f"Frames per second are {fps:g}; allowed is above 0, up to the clock of {clock:g} Hz."
+        )
+    return clock, board.budget(fill), None if fps is None else int(clock / fps)
+
+
+def solve(export: Export, board: Board, budget: Usage, aim: str, limit: int | None) -> Design:
+    """Return the folds that serve an aim best within the budget of a board."""
+    from ir.design import design
+
+    hardware = replace(export.hardware, fabric=board.counted_as)
+    return design(export.network, hardware, budget, aim, limit)
+
+
 def fold(
     export: Export,
     board: Board,
@@ -152,23 +176,10 @@ def fold(
     fill: float = FILL,
 ) -> dict[str, Any]:
     """Choose every fold for a board's budget and an aim; write the export with them to ``out``."""
-    from dataclasses import asdict
-
-    from ir.design import design
     from ir.store import save
 
-    clock, budget, limit = clock_hz or board.clock_hz, board.budget(fill), None
-    if clock <= 0:
-        raise SpikewrightError(f"Clock is {clock / 1e6:g} MHz; allowed is above 0.")
-    if fps is not None:
-        if not 0 < fps <= clock:
-            raise SpikewrightError(
-                f"Frames per second are {fps:g}; allowed is above 0, up to the "
-                f"clock of {clock:g} Hz."
-            )
-        limit = int(clock / fps)
-    hardware = replace(export.hardware, fabric=board.fabric)
-    found = design(export.network, hardware, budget, aim, limit)
+    clock, budget, limit = target(board, fps, clock_hz, fill)
+    found = solve(export, board, budget, aim, limit)
     if out is not None:
         save(out, export.network, found.hardware, export.samples)
     least = found.used.lut if aim == "area" else found.cycles

@@ -7,6 +7,7 @@ import pytest
 
 import boards
 from boards.board import FABRICS
+from boards.pins import Reset
 from ir.errors import SpikewrightError
 
 TEXT = (Path(boards.__file__).parent / "ulx3s_85f.yaml").read_text()
@@ -43,7 +44,9 @@ def test_by_path(tmp_path):
 
 @pytest.mark.parametrize("name", ["arty", "../ulx3s_85f", ""])
 def test_unknown_board(name):
-    with pytest.raises(SpikewrightError, match=r"is unknown; allowed are .*, ulx3s-85f, zcu104, or the path"):
+    with pytest.raises(
+        SpikewrightError, match=r"is unknown; allowed are .*, ulx3s-85f, zcu104, or the path"
+    ):
         boards.load(name)
 
 
@@ -57,7 +60,7 @@ def test_unknown_board(name):
         (
             "fabric: ecp5",
             "fabric: vax",
-            "Board PATH has fabric 'vax'; allowed are ecp5, ice40, gowin, xc7.",
+            "Board PATH has fabric 'vax'; allowed are ecp5, ice40, gowin, xc7, xcup.",
         ),
         (
             "fabric: ecp5",
@@ -95,3 +98,54 @@ def test_a_budget_leaves_room():
     for fill in (0, -1, 1.01, float("nan")):
         with pytest.raises(SpikewrightError, match="allowed is above 0, up to 1"):
             board.budget(fill)
+
+
+def test_pins_and_what_else_a_board_has():
+    board = boards.load("icebreaker")
+    pins = board.wired()
+    assert pins.ports == {
+        "clk": "35", "uart_rx": "6", "uart_tx": "9", "led[0]": "11", "led[1]": "37",
+    }  # fmt: skip
+    assert pins.leds.active == "low" and pins.reset is None
+    assert boards.load("arty-a7-35t").wired().reset == Reset("C2", "low")
+    assert board.program("x.bin") == ["iceprog", "x.bin"]
+    assert board.memories[0].name == "SPRAM"
+    assert board.block_ram.bytes == 30 * 512
+
+
+def test_boards_whose_processor_gives_the_clock():
+    board = boards.load("kv260")
+    assert (board.fabric, board.counted_as) == ("xcup", "xc7")
+    with pytest.raises(
+        SpikewrightError,
+        match=r"^Board kv260 names no pins, for .* allowed for boards with pins\.$",
+    ):
+        board.wired()
+    with pytest.raises(
+        SpikewrightError, match=r"^Board kv260 has no programmer; its YAML allows one"
+    ):
+        board.program("x.bit")
+
+
+@pytest.mark.parametrize(
+    "old, new, sentence",
+    [
+        ("clock: G2", "clocks: G2", "Board PATH, pins, has unknown keys: clocks."),
+        ("  clock: G2\n", "", "Board PATH, pins, lacks keys: clock."),
+        ("clock: G2", "clock: G 2", "Board PATH, pins, has clock 'G 2'; allowed are letters, digits and dashes, up to 64."),
+        ("clock: G2", "clock: true", "Board PATH, pins, has clock True; allowed are letters, digits and dashes, up to 64."),
+        ("clock: G2", "clock: L4", "Board PATH, pins, has L4 for clk and uart_tx; allowed is one use of a pin."),
+        ("{rx: M1, tx: L4}", "[M1, L4]", "Board PATH, pins, uart, is ['M1', 'L4']; allowed is a mapping."),
+        ("tx: L4", "tx: [L4]", "Board PATH, pins, uart, has tx ['L4']; allowed are letters, digits and dashes, up to 64."),
+        ("active: high", "active: up", "Board PATH, pins, leds, has active 'up'; allowed are high, low."),
+        ("[B2, C2, C1, D2, D1, E2, E1, H3]", "[]", "Board PATH, pins, leds, has pins []; allowed is a list of 1..64."),
+        ('"{bitstream}"', '"{file}"', "Board PATH has programmer openFPGALoader --board ulx3s {file}; allowed is a command with one {bitstream}."),
+        ("--board, ulx3s", "--board, a;b", "Board PATH has programmer word 'a;b'; allowed are letters, digits and .:/=-_, up to 64."),
+        ("name: SDRAM, ", "", "Board PATH, memories, lacks keys: name."),
+        ("bytes: 33554432", "bytes: 0", "Board PATH, memories, has bytes 0; allowed are 1..1125899906842624."),
+        ("pins:\n", "pin: 3\nother:\n", "Board PATH has unknown keys: other, pin."),
+    ],
+)  # fmt: skip
+def test_refusals_of_pins(tmp_path, old, new, sentence):
+    assert old in TEXT
+    assert refusal(tmp_path, TEXT.replace(old, new, 1)) == sentence
