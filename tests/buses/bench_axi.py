@@ -95,7 +95,7 @@ async def start(dut: Any) -> Bus:
 @cocotb.test()
 async def packets_of_any_length_under_stalls(dut: Any) -> None:
     bus = await start(dut)
-    for seed in range(70, 110 if LONG else 73):
+    for seed in range(70, 110 if LONG else 72):
         await bus.soft_reset()
         bus.pause(0.3 * (seed % 3), seed)
         packets, wanted = mixture(seed, 20)
@@ -137,7 +137,7 @@ async def registers_under_stalls(dut: Any) -> None:
 async def a_soft_reset_in_mid_packet(dut: Any) -> None:
     bus, s = await start(dut), subject()
     words, (wanted,) = s.samples(9, 1)[0], s.answers(9, 1)
-    for pause in range(0, 130, 1 if LONG else 9):
+    for pause in range(0, 130, 1 if LONG else 13):
         bus.sink.set_pause_generator(pauses(0.5, pause))
         for _ in range(3):
             bus.source.send_nowait(AxiStreamFrame(bytes(words)))

@@ -56,7 +56,7 @@ class Line:
         """Return whatever still comes until the line is silent for a while."""
         silent, found = 0, self.frames
         self.frames = []
-        while silent < 60:
+        while silent < 20:
             await Timer(BYTE_NS, "ns")
             silent = 0 if self.sink.count() else silent + 1
             found += self.decoder.feed(self.sink.read_nowait())

@@ -88,7 +88,7 @@ async def start(dut: Any, seed: int = 0) -> Bus:
 @cocotb.test()
 async def packets_of_any_length(dut: Any) -> None:
     bus = await start(dut)
-    for seed in range(80, 110 if LONG else 82):
+    for seed in range(80, 110 if LONG else 81):
         bus.most_idle = seed % 4
         packets, wanted = mixture(seed, 12)
         for packet, right in zip(packets, wanted, strict=True):
@@ -141,7 +141,7 @@ async def registers_over_the_bus(dut: Any) -> None:
 async def resets_in_mid_packet(dut: Any) -> None:
     bus, s = await start(dut), subject()
     words = s.samples(9, 1)[0]
-    for cut in range(1, 40, 1 if LONG else 4):
+    for cut in range(1, 40, 1 if LONG else 7):
         for word in words[: cut % s.words]:
             await bus.access("INPUT", word)
         await (bus.soft_reset() if cut % 3 else bus.reset())

@@ -14,7 +14,7 @@ from tests.buses.subject import subject
 
 ROOT = Path(__file__).parents[2]
 CLOCK_NS = 125
-CLOCK_HZ, BAUD = 8_000_000, 1_000_000
+CLOCK_HZ, BAUD = 8_000_000, 2_000_000
 
 
 def drive(bus: str, folder: Path, builds: Path, **environment: str) -> None:
