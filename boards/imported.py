@@ -150,7 +150,7 @@ class _Wires:
         }
 
     def leds(self) -> Iterator[tuple[str, str]]:
-        """Yield pin and active level of LEDs; of the first with three colours if there are no others."""
+        """Yield pin and active level of LEDs, of the colours of one where there are no others."""
         numbers = sorted(number for name, number in self.resources if name == "led")
         for number in numbers:
             led = self.resource("led", number)

@@ -126,7 +126,7 @@ def read(what: str, value: Any) -> Pins:
     """
     what = f"{what}, pins,"
     taken = entry.mapping(what, value, ("clock", "io_standard"), ("reset", "uart", "spi", "leds"))
-    kinds = {"reset": Reset, "uart": Uart, "spi": Spi, "leds": Leds}
+    kinds: dict[str, Any] = {"reset": Reset, "uart": Uart, "spi": Spi, "leds": Leds}
     parts: dict[str, Any] = {
         key: kind(**_fields(f"{what} {key},", taken[key], kind.__dataclass_fields__))
         for key, kind in kinds.items()
@@ -144,7 +144,7 @@ def read(what: str, value: Any) -> Pins:
 
 
 def _fields(what: str, value: Any, known: Iterable[str]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for key, given in entry.mapping(what, value, known).items():
         if key == "pins":
             found[key] = tuple(_pin(what, "pin", each) for each in entry.sequence(what, key, given))

@@ -316,9 +316,10 @@ def _loaded(layer: Synapse, fold: Fold, network: Network) -> Iterator[Fold]:
     """Yield the fold as a table with ever more loaders, as long as they make it faster."""
     found = replace(fold, kind="table")
     most = min(LARGEST, fold.pe * -(-fold.simd // 4))
-    while True:
-        yield found
+    yield found
+    while 2 * found.loaders <= most:
         more = replace(found, loaders=2 * found.loaders)
-        if more.loaders > most or cycles(layer, more, network) >= cycles(layer, found, network):
+        if cycles(layer, more, network) >= cycles(layer, found, network):
             return
+        yield more
         found = more
