@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from ir.layers import Readout, Synapse
 from ir.mapping import block
 from ir.network import Network
+from ir.usage import Usage
+
+_LUT_BITS = {"xc7": 64}
+"""Bits that a LUT holds as read-only memory; 16 where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Capacity:
     rates: tuple[Rate, ...]
 
     @property
+    def bits(self) -> int:
+        """Size [bit] of all weights."""
+        return sum(each.bits for each in self.weights)
+
+    @property
     def streams(self) -> tuple[str, ...]:
         """Names of the layers whose weights stream."""
         return tuple(each.layer for each in self.weights if each.streams)
@@ -113,6 +122,18 @@ def on_chip(fabric: str, blocks: int, clock_hz: float) -> Memory:
     """
     width, depth = block(fabric)
     return Memory("block RAM", blocks * width * depth // 8, round(blocks * width * clock_hz / 8))
+
+
+def ceiling(fabric: str, budget: Usage) -> int:
+    """Return the bits that a budget holds with every LUT a read-only memory: more never fit.
+
+    Examples
+    --------
+    >>> ceiling("ice40", Usage(lut=100, block_ram=1))
+    5696
+    """
+    width, depth = block(fabric)
+    return budget.block_ram * width * depth + budget.lut * _LUT_BITS.get(fabric, 16)
 
 
 def capacity(

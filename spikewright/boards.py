@@ -146,17 +146,21 @@ def foresee(
     fill: float = FILL,
 ) -> dict[str, Any]:
     """Return whether a network fits a board, its folds, buffers and rate, and where weights lie."""
-    from ir.capacity import capacity, on_chip
+    from ir.capacity import capacity, ceiling, on_chip
 
     clock, budget, limit = stages.target(board, fps, clock_hz, fill)
-    stops, design = "nothing: the rate is reached", None
-    try:
-        design = stages.solve(export, board, budget, "area" if fps else "throughput", limit)
-        stops = str(design.bound or stops)
-    except SpikewrightError as error:
-        stops = str(error)
     chip = on_chip(board.counted_as, budget.block_ram, clock)
-    held = capacity(export.network, chip, board.memories, resident=design is not None)
+    held = capacity(export.network, chip, board.memories)
+    stops, design = "nothing: the rate is reached", None
+    if held.bits > (most := ceiling(board.counted_as, budget)):
+        stops = f"Weights take {held.bits} bit; board {board.name} holds at most {most}."
+    else:
+        try:
+            design = stages.solve(export, board, budget, "area" if fps else "throughput", limit)
+            stops = str(design.bound or stops)
+            held = capacity(export.network, chip, board.memories, resident=True)
+        except SpikewrightError as error:
+            stops = str(error)
     return {
         "board": board.name,
         "fabric": board.fabric,

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from ir.capacity import Memory, capacity, on_chip
+from ir.capacity import Memory, capacity, ceiling, on_chip
 from ir.layers import Readout, Synapse
+from ir.usage import Usage
 from tests.networks import digits_network
 
 NETWORK = digits_network()
@@ -52,3 +53,8 @@ def test_a_known_design_keeps_all():
 )
 def test_block_ram(fabric, bits):
     assert on_chip(fabric, 8, 1e6).bytes == bits
+
+
+def test_more_than_all_luts_and_block_ram_never_fit():
+    assert ceiling("xc7", Usage(lut=3, block_ram=2, ff=9)) == 3 * 64 + 2 * 18432
+    assert capacity(NETWORK, chip(0)).bits == WHOLE

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from ir.fold import Hardware
+from ir.fold import LARGEST, Hardware
+from ir.layers import Input
 from ir.menu import NEVER, Menu, bare, price
 from ir.pace import pace
 from ir.planner import assemble
-from tests.networks import digits_network, meeting_network, random_network
+from tests.networks import Builder, digits_network, meeting_network, random_network
 
 RNG = np.random.default_rng(0)
 
@@ -63,3 +64,11 @@ def test_limits_are_what_choices_can_have():
         slow = options.alone[0].max()
         paces, prices = options.within(int(slow) - 1)
         assert np.isinf(prices[paces == slow]).all()
+
+
+def test_loaders_end_where_folds_end():
+    """At one position loading is what takes longest, so that more loaders always help."""
+    b = Builder(np.random.default_rng(0), 1, neurons="default", schemes=("u2",))
+    network = b.readout(b.unit("wide", b.put(Input("input", (), (256, 1, 1), 1)), 512), 2)
+    menu = Menu(network, Hardware(1, 1, fabric="ecp5"))
+    assert max(fold.loaders for fold in menu.folding["wide.conv"].folds) == LARGEST

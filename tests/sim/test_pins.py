@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -85,9 +86,30 @@ def test_nextpnr_takes_pins_and_constraints_and_knows_the_resources(name, netlis
     status, output = pack(board, render(board, board.pins.ports), netlist(board))
     assert status == 0, output
     assert not re.search("unmatched constraint|not found on line|Can't find", output)
+    assert f"constraining clock net 'clk' to {board.clock_hz / 1e6:.2f} MHz" in output
     totals = dict(re.findall(r"(\w+): +\d+/ *(\d+)", output))
     for kind, cell in TOTALS[board.fabric].items():
         assert int(totals.get(cell, 0)) == getattr(board.resources, kind), cell
+
+
+TCL = """
+proc get_ports {name} {return $name}
+proc set_property {dict properties port} {puts "$port [dict get $properties PACKAGE_PIN]"}
+proc create_clock {name clock period length port} {puts "$port $length"}
+source top.xdc
+"""
+
+
+@pytest.mark.skipif(shutil.which("tclsh") is None, reason="no Tcl interpreter")
+def test_tcl_reads_constraints_of_amd_parts(tmp_path):
+    board = boards.load("arty-a7-35t")
+    (tmp_path / "top.xdc").write_text(render(board, board.pins.ports)[".xdc"])
+    (tmp_path / "stub.tcl").write_text(TCL)
+    done = subprocess.run(
+        ["tclsh", "stub.tcl"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    read = [line.split() for line in done.stdout.splitlines()]
+    assert read == [*map(list, board.pins.ports.items()), ["clk", "10.000"]]
 
 
 @pytest.mark.parametrize("name", ["ulx3s-25f", "icebreaker", "tang-nano-9k"])

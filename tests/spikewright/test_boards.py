@@ -89,7 +89,7 @@ def test_a_plan_for_a_rate(spikewright, export):
 
 def test_what_does_not_fit_is_planned_and_refused(spikewright, export, tmp_path):
     path = tmp_path / "small.yaml"
-    text = (BOARDS / "ulx3s_25f.yaml").read_text().replace("lut: 24288", "lut: 500")
+    text = (BOARDS / "ulx3s_25f.yaml").read_text().replace("lut: 24288", "lut: 2000")
     path.write_text(text.replace("block_ram: 56", "block_ram: 0"))
     done = spikewright("plan", export, "--board", path, "--json")
     found = json.loads(done.out)
@@ -103,6 +103,15 @@ def test_what_does_not_fit_is_planned_and_refused(spikewright, export, tmp_path)
     done = spikewright("plan", export, "--board", path)
     assert done.status == 1
     assert "tokenizer.0" in done.out and "SDRAM" in done.out
+
+
+def test_more_weights_than_the_chip_holds_are_refused_at_once(spikewright, export, tmp_path):
+    path = tmp_path / "small.yaml"
+    text = (BOARDS / "icebreaker.yaml").read_text().replace("lut: 5280", "lut: 100")
+    path.write_text(text.replace("block_ram: 30", "block_ram: 0"))
+    done = spikewright("plan", export, "--board", path)
+    assert done.status == 1
+    assert " bit; board icebreaker holds at most 1360." in done.err
 
 
 def test_refusals(spikewright, export):
