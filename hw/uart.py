@@ -88,8 +88,11 @@ class Receiver(wiring.Component):
                     m.next = "stop"
             with m.State("stop"), m.If(middle):
                 m.d.comb += [self.valid.eq(1), self.code.eq(Mux(rx, Code.OK, Code.FRAMING))]
-                m.next = "rest"
-            with m.State("rest"), m.If(rx):
+                # At few cycles a bit the next start bit may follow at once.
+                m.next = "idle"
+                with m.If(~rx):
+                    m.next = "broken"
+            with m.State("broken"), m.If(rx):
                 m.next = "idle"
         return m
 

@@ -43,9 +43,10 @@ def test_receiver(cycles):
     assert received(levels(DATA, cycles), cycles) == [(byte, 0) for byte in DATA]
 
 
-@pytest.mark.parametrize("deviation", [-0.03, 0.03])
-def test_receiver_stands_a_wrong_rate(deviation):
-    found = received(levels(DATA, 16 * (1 + deviation)), 16)
+@pytest.mark.parametrize("cycles, deviation", [(4, 0.02), (5, 0.02), (16, 0.03)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_receiver_stands_a_wrong_rate(cycles, deviation, sign):
+    found = received(levels(DATA, cycles * (1 + sign * deviation)), cycles)
     assert found == [(byte, 0) for byte in DATA]
 
 
