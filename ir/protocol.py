@@ -206,7 +206,8 @@ class Decoder:
     def _put(self, byte: int | None) -> None:
         if byte is None:
             self._code = self._code or Code.ESCAPE
-        elif len(self._content) == self.limit:
+            byte = ESCAPE  # as the hardware does, so that what follows keeps its place
+        if len(self._content) == self.limit:
             self._code = self._code or Code.LONG
         else:
             self._content.append(byte)

@@ -12,7 +12,7 @@ from cocotb.triggers import ClockCycles, Timer
 from ir import protocol
 from ir.protocol import END, Code, Damage, Decoder, Frame, Kind, encode
 from ir.registers import MAGIC, registers
-from tests.buses.frames import check, reply, sample, spoiled
+from tests.buses.frames import check, expected, reply, sample, spoiled
 from tests.buses.pins import CLOCK_NS
 from tests.buses.subject import LONG, subject
 
@@ -94,7 +94,8 @@ async def spoiled_frames(dut: Any) -> None:
         host.half = (4 + seed % 3) * CLOCK_NS + 1
         pieces, wanted = spoiled(seed, 8)
         for piece in pieces:
-            await host.send(piece + bytes([END]) * 30)
+            # Replies are longer than some of what asks for them: a host waits for them.
+            await host.send(piece + bytes([END]) * (30 + 20 * len(expected(piece))))
         await host.send(bytes([END]) * 60)
         check([reply(frame) for frame in host.frames], wanted)
         host.frames.clear()

@@ -14,7 +14,7 @@ from cocotbext.uart import UartSink, UartSource
 from ir import protocol
 from ir.protocol import Code, Damage, Decoder, Frame, Kind, encode
 from ir.registers import MAGIC, registers
-from tests.buses.frames import check, reply, sample, spoiled
+from tests.buses.frames import check, expected, reply, sample, spoiled
 from tests.buses.pins import BAUD, CLOCK_NS
 from tests.buses.subject import LONG, subject
 
@@ -117,8 +117,9 @@ async def registers_over_the_line(dut: Any) -> None:
 
 @cocotb.test()
 async def spoiled_frames_under_random_pauses(dut: Any) -> None:
+    wire = await line(dut)
     for seed in range(40, 60 if LONG else 42):
-        wire, rng = await line(dut), random.Random(seed)
+        rng = random.Random(seed)
         pieces, wanted = spoiled(seed, 12)
         for piece in pieces:
             for byte in piece:
@@ -126,7 +127,7 @@ async def spoiled_frames_under_random_pauses(dut: Any) -> None:
                     await Timer(rng.randrange(3 * BYTE_NS), "ns")
                 await wire.send(bytes([byte]))
             # Replies are longer than some of what asks for them: a host waits for them.
-            await Timer(25 * BYTE_NS, "ns")
+            await Timer((10 + 20 * len(expected(piece))) * BYTE_NS, "ns")
         found = await wire.quiet()
         check([reply(frame) for frame in found], wanted)
         await wire.exact(seed)

@@ -68,6 +68,7 @@ def test_every_flipped_bit_and_every_cut_is_seen():
         (b"\x01\x02\xc0", [Damage(Code.SHORT, 2)]),
         (b"\xdb\xc0", [Damage(Code.ESCAPE, None)]),
         (b"\x01\x05\xdb\x01\xc0", [Damage(Code.ESCAPE, 5)]),
+        (b"\x01\xdb\x01\x07\xc0", [Damage(Code.ESCAPE, 0xDB)]),
         (b"\xc0" + sealed(bytes([1, 5, 2, 0, 0, 0, 9])) + b"\xc0", [Damage(Code.LENGTH, 5)]),
         (b"\xc0" + sealed(bytes([1, 5, 0, 0])) + b"\xc0", [Damage(Code.LENGTH, 5)]),
     ],
