@@ -175,7 +175,7 @@ class Decoder:
     Examples
     --------
     >>> frame = Frame(Kind.READ, 7, bytes([4, 0]))
-    >>> data = b"garbage" + encode(frame)
+    >>> data = b"gar" + encode(frame)
     >>> decoder = Decoder()
     >>> decoder.feed(data[:9]), decoder.feed(data[9:]) == [frame]
     ([Damage(code=<Code.SHORT: 1>, sequence=97)], True)
