@@ -5,10 +5,10 @@
 
 Cosmic Ray makes the mutants; whether one is drawn depends on the seed and on its place, hardly on
 other modules. A mutant meets the tests of its own module, then small networks (behind a bus, if it
-is of one), all tests of its house and the co-simulations; the first failure, or five minutes of
-processor time without an end, kills it. RUN/mutants.jsonl keeps what is done, and a second call
-goes on. With ``--stages 1`` mutants meet only the first of these stages, and so on; a later call
-with more takes what lived through the next ones.
+is of one; in `ir` digests too), all tests of its house and the co-simulations; the first failure,
+or five minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps what is done,
+and a second call goes on. With ``--stages 1`` mutants meet only the first of these stages, and so
+on; a later call with more takes what lived through the next ones.
 
 No mutant is drawn of annotations, which nothing executes, nor of the wording of refusals.
 """
@@ -149,7 +149,9 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
     doctests = [mutant.module] if ">>>" in (ROOT / mutant.module).read_text() else []
     found = [("own tests", own + doctests)] if own + doctests else []
     behind = [f"tests/buses/test_{name}.py" for name in ("session", "framed", "wrap")]
-    found.append(("small networks", behind if bus else ["tests/sim/test_small.py"]))
+    small = ["tests/sim/test_small.py"]
+    small += ["tests/ir/test_snapshots.py"] if house == "ir" else []
+    found.append(("small networks", behind if bus else small))
     houses = [f"tests/{house}", *(["tests/ir"] if house == "hw" else [])]
     found.append(("tests of the house", ["tests/buses"] if bus else houses))
     found.append(("co-simulation", ["tests/sim/test_cosimulate.py", "tests/sim/test_fuzz.py"]))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ir import characterisation
-from ir.cost import predict_plan
+from ir.cost import predict_plan, usage
+from ir.features import Features
+from ir.mapping import Mapped
 from ir.planner import build
 from ir.sizing import fit
 from ir.usage import Usage
@@ -36,3 +40,10 @@ def test_a_plan_is_the_sum_of_its_stations(fabric):
     assert (total.lut_ram > 0) == (fabric != "ice40")
     smaller = predict_plan(fit(plan), fabric)  # buffers and windows at their smallest
     assert sum(smaller.values(), Usage()).lut <= total.lut
+
+
+def test_what_was_not_measured_costs_one_lut_a_unit():
+    shipped = characterisation.load().fabrics["ecp5"]
+    costs = replace(shipped, models={})
+    found = usage(Features("new", {"one": 1.0, "bits": 7.0}, 5, Mapped(1, 2), 3), costs)
+    assert found == Usage(lut=8 + 2 * round(costs.lut_per_lut_ram), ff=5, block_ram=1, lut_ram=2)

@@ -13,6 +13,7 @@ from ir.errors import SpikewrightError
 from ir.features import features, tree
 from ir.planner import build
 from ir.sizing import fit
+from ir.types import IntType
 from sim import topology
 from sim.draw import draw
 from sim.samples import sample
@@ -65,7 +66,9 @@ def described():
             network, hardware = topology.build(draw(11, index))
             if fabric == "ice40" and any(f.kind == "table" for f in hardware.folds.values()):
                 continue
-            for station in build(network, replace(hardware, fabric=fabric)).stations:
+            stations = build(network, replace(hardware, fabric=fabric)).stations
+            wider = [replace(s, shift=IntType(0, 7)) for s in stations if s.kind == "align"]
+            for station in (*stations, *wider):
                 found = features(station, fabric)
                 shown = None if found is None else asdict(found)
                 rows[f"{fabric} {station.kind}"].append(json.dumps(shown, sort_keys=True))
