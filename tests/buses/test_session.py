@@ -1,10 +1,12 @@
 import random
+from dataclasses import replace
 
 import pytest
 
 from hw.session import Session
 from hw.system import System
 from ir.errors import SpikewrightError
+from ir.image import parity
 from ir.protocol import Answer, Code
 from ir.registers import registers
 from tests.buses.bench import Packet, access, collect, send, simulate
@@ -236,3 +238,61 @@ def test_wide_logits_are_refused():
     with pytest.raises(SpikewrightError) as found:
         Session(replace(plan, stations=(*plan.stations[:-1], wide)))
     assert str(found.value) == "Logits have 33 bits; allowed are 32 where a host reads them."
+
+
+@pytest.mark.parametrize("kept", [1, 3, None], ids=["one word", "three words", "one too many"])
+def test_busy_from_the_first_word_to_the_end_of_the_answer(kept):
+    dut, found, seen = system(), [], []
+    (words,) = subject().samples(5, 1)
+    packet = Packet(words[:kept] if kept else [*words, 0], Code.OK, 0)
+
+    async def source(ctx):
+        assert not ctx.get(dut.session.busy)
+        await send(ctx, dut.i, packet)
+        while len(found) < 1:
+            seen.append(ctx.get(dut.session.busy))
+            await ctx.tick()
+        await ctx.tick().repeat(2)
+        assert not ctx.get(dut.session.busy)
+
+    async def sink(ctx):
+        await collect(ctx, dut.o, found)
+
+    simulate(dut, source, background=[sink])
+    assert found == [(0, refused(Code.SHORT if kept else Code.LONG))]
+    assert all(seen[:-1]) and len(seen) > 10
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_fault_of_the_core_stays_in_the_status_until_reset(broken, monkeypatch):
+    s, seen, found = subject(), [], []
+    biases = s.contents[s.plan.stations[-1].name]
+    wrong = (biases.words[-1], biases.width)  # is not read before there are sums
+    assert biases.words.count(wrong[0]) == 1
+
+    def damaged(word, width):
+        return parity(word, width) ^ ((broken and (word, width) == wrong) << width)
+
+    monkeypatch.setattr("hw.memory.parity", damaged)
+    dut = System(replace(s.plan, parity=True), s.contents, s.digest)
+    (words,) = s.samples(6, 1)
+
+    async def status(ctx):
+        return (await access(ctx, dut.access, ADDRESS["STATUS"]))[1]
+
+    async def source(ctx):
+        seen.append(await status(ctx))
+        await send(ctx, dut.i, Packet(words, Code.OK, 0))
+        while not found:
+            await ctx.tick()
+        await ctx.tick().repeat(20)
+        seen.append(await status(ctx))
+        await access(ctx, dut.access, ADDRESS["CONTROL"], 1)
+        seen.append(await status(ctx))
+
+    async def sink(ctx):
+        await collect(ctx, dut.o, found)
+
+    simulate(dut, source, background=[sink])
+    assert seen == [0, 2 if broken else 0, 0]
+    assert found == [(0, s.answers(6, 1)[0])]  # the words themselves are right

@@ -151,3 +151,8 @@ def test_shifted_sums_have_the_range_of_the_very_shifts():
     a, b = (Edge(3, 1, 1, 2, IntType(low, 1)) for low in (-2, 0))
     assert layer.edge((a, b), 2).type == IntType(-8, 9)
     assert layer.sum_type(a.type, b.type, np.array([[0], [0]])) == IntType(-2, 2)
+
+
+def test_a_synapse_steps_by_one_unless_told():
+    plain = Synapse("s", ("x",), U4, weights(3, 6, 1, 1))
+    assert plain.edge((SPIKES,), 4) == synapse(3, 6, 1, 1).edge((SPIKES,), 4)
