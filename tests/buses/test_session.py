@@ -288,6 +288,7 @@ def test_a_fault_of_the_core_stays_in_the_status_until_reset(broken, monkeypatch
         await ctx.tick().repeat(20)
         seen.append(await status(ctx))
         await access(ctx, dut.access, ADDRESS["CONTROL"], 1)
+        await ctx.tick()  # in which everything is reset
         seen.append(await status(ctx))
 
     async def sink(ctx):
