@@ -14,13 +14,14 @@ from ir.protocol import END, Code, Damage, Decoder, Frame, Kind, encode
 from ir.registers import MAGIC, registers
 from tests.buses.frames import check, expected, reply, sample, spoiled
 from tests.buses.pins import CLOCK_NS
+from tests.buses.spi_master import master
 from tests.buses.subject import LONG, subject
 
 ADDRESS = {r.name: r.address for r in registers(subject().plan, subject().digest)}
 
 
 class Host:
-    """Clocks bytes at an eighth of the core's clock or slower, not in step with it."""
+    """Clocks bits at an eighth of the core's clock or slower, not in step with it."""
 
     def __init__(self, dut: Any) -> None:
         self.dut, self.decoder = dut, Decoder()
@@ -70,16 +71,29 @@ class Host:
         assert reply(frame) == (seed % 256, s.answers(seed, 1)[0])
 
 
-async def start(dut: Any) -> Host:
-    host = Host(dut)
+class Master(Host):
+    """Sends bytes by the master of cocotbext-spi, which we did not write; it knows no single bits."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        self.master = master(dut.sck, dut.copi, dut.cipo, dut.csn, hz=1e9 / (8 * CLOCK_NS))
+
+    async def send(self, data: bytes) -> None:
+        await self.master.write(data, burst=True)
+        self.frames += self.decoder.feed(self.master.read_nowait())
+
+
+async def start(dut: Any, kind: type[Host] = Host) -> Host:
+    host = kind(dut)
     await host.reset()
     await host.select(True)
     return host
 
 
 @cocotb.test()
-async def samples_and_registers(dut: Any) -> None:
-    host, s = await start(dut), subject()
+@cocotb.parametrize(kind=[Host, Master])
+async def samples_and_registers(dut: Any, kind: type[Host]) -> None:
+    host, s = await start(dut, kind), subject()
     await host.send(b"".join(encode(sample(w, n)) for n, w in enumerate(s.samples(21, 4))))
     assert list(map(reply, await host.replies(4))) == list(enumerate(s.answers(21, 4)))
     for sequence, (address, wanted) in enumerate(((0, MAGIC), (0x60, Code.ADDRESS))):
@@ -88,8 +102,9 @@ async def samples_and_registers(dut: Any) -> None:
 
 
 @cocotb.test()
-async def spoiled_frames(dut: Any) -> None:
-    host = await start(dut)
+@cocotb.parametrize(kind=[Host, Master])
+async def spoiled_frames(dut: Any, kind: type[Host]) -> None:
+    host = await start(dut, kind)
     for seed in range(40, 60 if LONG else 41):
         host.half = (4 + seed % 3) * CLOCK_NS + 1
         pieces, wanted = spoiled(seed, 8)
@@ -119,12 +134,14 @@ async def bytes_cut_short_by_the_select(dut: Any) -> None:
 
 
 @cocotb.test()
-async def resets_in_mid_frame(dut: Any) -> None:
-    host, s = await start(dut), subject()
+@cocotb.parametrize(kind=[Host, Master])
+async def resets_in_mid_frame(dut: Any, kind: type[Host]) -> None:
+    host, s = await start(dut, kind), subject()
     data = encode(sample(s.samples(5, 1)[0], 9))
     for cut in range(1, len(data), 1 if LONG else 5):
         await host.send(data[:cut])
-        await host.bits(data[cut], 3)
+        if kind is Host:
+            await host.bits(data[cut], 3)
         await host.reset()
         await host.select(True)
         host.decoder, host.frames = Decoder(), []
