@@ -107,6 +107,17 @@ class Board:
         return COUNTED_AS.get(self.fabric, self.fabric)
 
     @property
+    def bus(self) -> str:
+        """The bus that is built around an accelerator: UART, or AXI where a processor is its host.
+
+        Examples
+        --------
+        >>> load("ulx3s-85f").bus, load("kv260").bus
+        ('uart', 'axi')
+        """
+        return "uart" if self.pins is not None else "axi"
+
+    @property
     def block_ram(self) -> Memory:
         """All block RAM of the part, as one memory at the board's clock."""
         return on_chip(self.counted_as, self.resources.block_ram, self.clock_hz)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ir.wrapping import BLINK_BITS, WAIT_BITS
+
 TOP = "spikewright_board"
-BLINK_BITS = 24
-"""The first LED changes every 2^23 cycles while there is a clock."""
 
 
 def text(leds: int, *, lit: str, pressed: str | None) -> str:
@@ -23,13 +23,13 @@ def text(leds: int, *, lit: str, pressed: str | None) -> str:
     ports = ["input clk", "input uart_rx", "output uart_tx"]
     ports += ["input rst"] if pressed is not None else []
     ports += [f"output [{leds - 1}:0] led"] if leds else []
-    shown = ["blink[23]", "~uart_rx", "~uart_tx"][:leds] + ["1'b0"] * (leds - 3)
+    shown = [f"blink[{BLINK_BITS - 1}]", "~uart_rx", "~uart_tx"][:leds] + ["1'b0"] * (leds - 3)
     button = {None: "1'b0", "high": "held[1]", "low": "~held[1]"}[pressed]
     lines = [
         f"// {__doc__.splitlines()[0]}" if __doc__ else "//",
         f"module {TOP}({', '.join(ports)});",
         "  // Registers begin as zeros when the bitstream is loaded.",
-        "  reg [7:0] waited = 0;",
+        f"  reg [{WAIT_BITS - 1}:0] waited = 0;",
         f"  reg [{BLINK_BITS - 1}:0] blink = 0;",
     ]
     if pressed is not None:

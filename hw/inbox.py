@@ -11,6 +11,7 @@ from hw.slip import BYTE
 from ir import plan as plans
 from ir.protocol import Code
 from ir.types import IntType
+from ir.wrapping import LINE
 
 
 class Inbox(wiring.Component):
@@ -29,7 +30,7 @@ class Inbox(wiring.Component):
         A byte before which others were lost has code ``OVERRUN``.
     """
 
-    def __init__(self, depth: int = 16) -> None:
+    def __init__(self, depth: int = LINE) -> None:
         link = plans.Link("bytes", 1, 2, 1, IntType(0, 255))
         self.bytes = Buffer(plans.Buffer("bytes", (link,), (link,), depth))
         super().__init__(

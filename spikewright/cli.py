@@ -11,7 +11,7 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, board, boards, evaluate, fuzz, search, stages
+from spikewright import bench, board, boards, costs, evaluate, fuzz, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -94,6 +94,9 @@ def specimen(
     show(stages.specimen(config, out, images, seed), json)
 
 
+app.command(epilog=_example("spikewright characterise --out costs.json --fabric ecp5,xc7"))(
+    costs.characterise
+)
 app.command(epilog=_example("spikewright boards --json"))(boards.boards)
 app.command(epilog=_example("spikewright plan runs/digits/export --board icebreaker"))(boards.plan)
 
@@ -255,34 +258,6 @@ def synthesize(
             tell=tell,
         )
     show(found, json)
-
-
-@app.command(epilog=_example("spikewright characterise --out costs.json --fabric ecp5,xc7"))
-def characterise(
-    out: Annotated[Path, typer.Option("--out", help="Data file to write.")] = Path(
-        "ir/characterisation.json"
-    ),
-    fabric: Fabrics = None,
-    networks: Annotated[int | None, typer.Option(help="Networks to fit to.", min=2)] = None,
-    lanes: Annotated[bool, typer.Option(help="Cores of bench lanes too.")] = True,
-    place_seeds: Annotated[int, typer.Option(help="Seeds to place cores with.", min=0)] = 0,
-    jobs: Annotated[int, typer.Option(help="Yosys processes side by side.", min=1, max=64)] = 2,
-    json: AsJson = False,
-) -> None:
-    """Measure what engines cost on each fabric; the cost model and the fold solver read it."""
-    from spikewright.screen import listed, print_rows, progress
-
-    with progress() as tell:
-        found = stages.characterise(
-            listed(fabric),
-            out,
-            seeds=place_seeds,
-            networks=networks,
-            with_lanes=lanes,
-            jobs=jobs,
-            tell=tell,
-        )
-    print_rows(found, json)
 
 
 @app.command(epilog=_example("spikewright report runs/digits --out runs/digits/report"))

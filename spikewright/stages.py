@@ -158,11 +158,13 @@ def target(
 
 
 def solve(export: Export, board: Board, budget: Usage, aim: str, limit: int | None) -> Design:
-    """Return the folds that serve an aim best within the budget of a board."""
+    """Return the folds that serve an aim best within a budget, beside the bus of a board."""
     from ir.design import design
+    from ir.wrapping import beside
 
     hardware = replace(export.hardware, fabric=board.counted_as)
-    return design(export.network, hardware, budget, aim, limit)
+    left = beside(budget, export.network, hardware, board.bus)
+    return design(export.network, hardware, left, aim, limit)
 
 
 def fold(
@@ -429,58 +431,6 @@ def bench_boards(
         options += [] if route else ["--no-route"]
         write_text(out, page(rows, " ".join(["spikewright bench boards", *boards, *options])))
     return {"rows": rows}
-
-
-def characterise(
-    fabrics: Sequence[str],
-    out: Path,
-    *,
-    seeds: int = 0,
-    networks: int | None = None,
-    with_lanes: bool = True,
-    jobs: int = 2,
-    tell: Tell | None = None,
-) -> dict[str, Any]:
-    """Measure what engines cost and write the data file; return how far predictions are off."""
-    from datetime import UTC, datetime
-
-    from ir.characterisation import load
-    from ir.strict import dump_json, write_text
-    from sim.characterise import NETWORKS
-    from sim.characterise import characterise as run_characterisation
-    from sim.fabrics import FABRICS
-    from sim.lane_table import rows
-
-    chosen = list(fabrics) or list(FABRICS)
-    command = f"spikewright characterise --fabric {','.join(chosen)}"
-    netlists = cache() / "netlists"
-    places = range(1, seeds + 1)
-    lanes = []
-    if with_lanes:
-        lanes = rows(chosen, netlists, place_seeds=places, jobs=jobs, progress=tell)
-    found = run_characterisation(
-        chosen,
-        netlists,
-        date=datetime.now(UTC).date().isoformat(),
-        command=command
-        + (f" --place-seeds {seeds}" if seeds else "")
-        + (f" --networks {networks}" if networks else "")
-        + ("" if with_lanes else " --no-lanes"),
-        lanes=lanes,
-        networks=networks or NETWORKS,
-        jobs=jobs,
-        progress=tell,
-    )
-    write_text(out, dump_json(found))
-    load(out)
-    return {
-        "characterisation": str(out),
-        "rows": [
-            {"fabric": name, **check, "error": round(check["predicted"] / check["measured"] - 1, 4)}
-            for name, costs in found["fabrics"].items()
-            for check in costs["checks"]
-        ],
-    }
 
 
 def collect(run: Path, name: str) -> dict[str, Any]:
