@@ -3,7 +3,9 @@ import pytest
 from ir.cost import predict_plan
 from ir.design import design
 from ir.fold import Hardware
-from ir.planner import build
+from ir.menu import bare
+from ir.pace import latency
+from ir.planner import assemble, build
 from ir.usage import Usage
 from tests.networks import digits_network
 
@@ -54,3 +56,11 @@ def test_what_cannot_be_is_refused(refused):
         design(NETWORK, HARDWARE, BUDGET, "beauty")
     with refused("only area takes one"):
         design(NETWORK, HARDWARE, BUDGET, "latency", 5)
+
+
+def test_a_latency_that_no_budget_lowers_is_one_cycle_above_what_is_refused():
+    ample = Usage(10**6, 10**6, 10**6, 4000, 10**6, 10**4)
+    found = design(NETWORK, HARDWARE, ample, "latency")
+    assert found.bound.resource == "cycles"
+    assert found.bound.cycles == latency(bare(assemble(NETWORK, HARDWARE, found.hardware.folds))) - 1
+    assert str(found.bound) == f"layer tokenizer.0.conv has no fold of {found.bound.cycles} cycles or less"
