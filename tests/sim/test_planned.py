@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import boards
@@ -22,6 +24,7 @@ NETWORKS = {
     "spikformer": (digits_network(seed=3), Hardware(48, 2)),
     "perceptron": (perceptron(64, [32, 16], 10, high=15), Hardware(24, 4)),
 }
+SIMULATORS = Path(__file__).parents[2] / "build" / "simulators"  # kept between test runs
 BOARDS = [boards.load(name) for name in boards.names()]
 # Boards of one part or fabric at one clock map alike; these are met every time, the rest if asked.
 ALWAYS = {("perceptron", "icebreaker")}
@@ -45,7 +48,7 @@ def built(export, board, folder):
         used = count_parts(verilog, fabric=of_board(board), build_dir=folder / "build", wrapper=top).total
     emit(export.network, plan, folder / "bare")
     images = random_images(export.network, 0, 6)
-    found = cosimulate(folder / "bare", plan, export.network, images, build_dir=folder / "simulators", shards=1)
+    found = cosimulate(folder / "bare", plan, export.network, images, build_dir=SIMULATORS, shards=1)
     assert found.mismatches == 0
     return used, found.cycles
 
