@@ -82,6 +82,8 @@ class Board:
         Command that loads ``{bitstream}``; empty where none is known.
     memories : tuple of Memory
         Beside the part's own block RAM.
+    vivado_part : str
+        Name of the part in Vivado, where it does not follow from the others.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Board:
     pins: Pins | None = None
     programmer: tuple[str, ...] = ()
     memories: tuple[Memory, ...] = ()
+    vivado_part: str = ""
 
     @property
     def counted_as(self) -> str:
@@ -221,7 +224,7 @@ def load(board: str | Path) -> Board:
 
 def _read(path: Path) -> Board:
     what = f"Board {path}"
-    optional = ("pins", "programmer", "memories")
+    optional = ("pins", "programmer", "memories", "vivado_part")
     fields = [name for name in Board.__dataclass_fields__ if name not in optional]
     found = entry.mapping(what, load_yaml(path), fields, optional)
     parts = found["resources"]
@@ -249,6 +252,8 @@ def _read(path: Path) -> Board:
         given["pins"] = pins.read(what, found["pins"])
     if "programmer" in found:
         given["programmer"] = _command(what, found["programmer"])
+    if "vivado_part" in found:
+        entry.text(what, "vivado_part", found["vivado_part"])
     if "memories" in found:
         listed = entry.sequence(what, "memories", found["memories"])
         given["memories"] = tuple(_memory(what, each) for each in listed)

@@ -17,6 +17,7 @@ from spikewright.host import BAUD
 from spikewright.stages import Tell
 
 if TYPE_CHECKING:
+    from boards import Board
     from ir.network import Network
     from ir.plan import Plan
 
@@ -66,7 +67,8 @@ def make(
     """Build an export for a board into ``out``; return a summary.
 
     ``OUT/verilog`` is the design with its register map, ``OUT/images`` the memories in the formats
-    of vendors' tools, beside them the constraints and the bitstream where there is one.
+    of vendors' tools, beside them the constraints and the bitstream where there is one; for AMD
+    parts the scripts that build one in Vivado, and a driver where a processor is the host.
     """
     from dataclasses import asdict
 
@@ -76,23 +78,22 @@ def make(
     from ir.image_text import WRITERS
     from ir.schedule import schedule
     from ir.strict import dump_json, write_text
-    from sim.bitstream import SUFFIXES, bitstream, check, constraints
+    from sim.bitstream import SUFFIXES, bitstream, check
     from spikewright.boards import folded, taken
 
-    files = constraints(board)
     if board.fabric in SUFFIXES:
         check(board)
     export, _ = folded(stages.load_export(path), board, board.budget(), refold=refold)
     plan = stages.make_plan(export)
     predicted = schedule(plan)
-    if baud > (most := patient(plan, predicted.interval, float(board.clock_hz))):
+    most = patient(plan, predicted.interval, float(board.clock_hz))
+    if board.bus == "uart" and baud > most:
         raise SpikewrightError(
             f"UART has {baud} baud; allowed are up to {most}, as samples would come faster than "
             f"this design takes them at {board.clock_hz / 1e6:g} MHz."
         )
-    manifest = emit(
-        export.network, plan, out / "verilog", Wrapper("uart", float(board.clock_hz), baud)
-    )
+    wrapper = Wrapper(board.bus, float(board.clock_hz), baud)
+    manifest = emit(export.network, plan, out / "verilog", wrapper)
     (out / "images").mkdir(parents=True, exist_ok=True)
     for image in images(export.network, plan).values():
         for suffix, writer in WRITERS.items():
@@ -101,7 +102,8 @@ def make(
     found: dict[str, Any] = {
         "board": board.name,
         "network": manifest["network"],
-        "baud": baud,
+        "bus": board.bus,
+        "baud": baud if board.bus == "uart" else None,
         "lanes": plan.lanes,
         "interval": predicted.interval,
         "latency": predicted.latency,
@@ -118,10 +120,33 @@ def make(
         found |= asdict(packed) | {"bitstream": str(packed.path), "path": str(out)}
         found["program"] = " ".join(board.program(str(packed.path))) if board.programmer else ""
     else:
-        for suffix, text in files.items():
-            write_text(out / f"{board.name}{suffix}", text)
+        for name, text in _for_vivado(board, export.network, plan, manifest, out / "verilog"):
+            write_text(out / name, text)
     write_text(out / "build.json", dump_json({**found, "path": out.name}))
     return found
+
+
+def _for_vivado(
+    board: Board, network: Network, plan: Plan, manifest: dict[str, Any], verilog: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what Vivado needs beside the emitted Verilog."""
+    from boards import overlay, vivado
+    from hw.board import TOP
+    from ir.registers import registers
+    from sim.bitstream import around, constraints
+
+    sources = sorted(path.name for path in verilog.glob("*.v"))
+    images = sorted(path.name for path in (verilog / "images").iterdir())
+    if board.pins is not None:
+        for suffix, text in constraints(board).items():
+            yield f"{board.name}{suffix}", text
+        yield "top.v", around(board)
+        yield "vivado.tcl", vivado.project(board, sources, images, TOP)
+        return
+    yield "package_ip.tcl", vivado.package(board, sources, images, manifest["wrapper"]["ports"])
+    yield "vivado.tcl", vivado.system(board, -(-plan.source.width // 8))
+    listed = registers(plan, manifest["network"])
+    yield "overlay.py", overlay.text(board.name, network, plan, listed)
 
 
 @contextmanager
