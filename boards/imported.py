@@ -112,7 +112,7 @@ def text(found: Board) -> str:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: plain(each) for key, each in value.items() if each not in (None, ())}
+            return {key: plain(each) for key, each in value.items() if each not in (None, (), "")}
         return [plain(each) for each in value] if isinstance(value, tuple) else value
 
     return yaml.safe_dump(plain(asdict(found)), sort_keys=False, default_flow_style=None)
