@@ -13,7 +13,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from hw import describe
+from hw import describe, flows
 from hw.adder import SOURCES
 from hw.classify import layout
 from hw.corner import CORNER_NAME, CORNER_SOURCE
@@ -103,12 +103,23 @@ def emit(
         if wrapper is not None:
             around, extra["wrapper"] = wrapper.wrap(plan, contents, digest)
             files |= around
+        files |= _flows(list(files), extra.get("wrapper", {"top": TOP}))
         described = manifest(plan, contents, digest, files) | extra
         (directory / "images").mkdir()
         for name, content in files.items():
             (directory / name).write_text(content)
         (directory / "manifest.json").write_text(dump_json(described))
     return described
+
+
+def _flows(names: list[str], entry: dict[str, Any]) -> dict[str, str]:
+    """Return the texts that other flows read, by file name."""
+    top, verilog = entry["top"], [name for name in names if name.endswith(".v")]
+    images = [name for name in names if name.endswith(".mem")]
+    found = {f"{top}.core": flows.fusesoc(top, verilog, images)}
+    if entry.get("bus") == "wishbone":
+        found[flows.LITEX] = flows.litex(top, verilog, entry["ports"])
+    return found
 
 
 def network_digest(network: Network) -> str:
