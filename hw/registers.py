@@ -8,7 +8,9 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.memory import Memory
 from hw.session import Refusal
+from ir.image import Image
 from ir.protocol import Code
 from ir.registers import ADDRESS_BITS, Register
 
@@ -42,6 +44,8 @@ class Registers(wiring.Component):
     Parameters
     ----------
     registers : sequence of ir.registers.Register
+    network : ir.image.Image, optional
+        Memory of one word that ``NETWORK`` shows, so that it can be patched with the others.
 
     Members
     -------
@@ -62,8 +66,8 @@ class Registers(wiring.Component):
     Latency 1 cycle.
     """
 
-    def __init__(self, registers: Sequence[Register]) -> None:
-        self.registers = tuple(registers)
+    def __init__(self, registers: Sequence[Register], network: Image | None = None) -> None:
+        self.registers, self.network = tuple(registers), network
         shown = [r.name.lower() for r in registers if not r.constant and r.name not in INSIDE]
         super().__init__(
             {
@@ -85,6 +89,11 @@ class Registers(wiring.Component):
             "STATUS": Cat(self.busy, broken, Signal(6), last),
             "ERRORS": errors,
         }
+        if self.network is not None:
+            image = self.network
+            m.submodules.network = rom = Memory(image.width, 1, image.name, image.words)
+            m.d.comb += rom.enable.eq(1)
+            inside["NETWORK"] = rom.data
         m.d.sync += self.reset.eq(0)
         with m.If(access.enable):
             m.d.sync += [access.read_data.eq(0), access.code.eq(Code.OK)]
@@ -121,9 +130,9 @@ class Registers(wiring.Component):
         return m
 
     def _value(self, register: Register, inside: Mapping[str, Value | int]) -> Value | int:
-        if register.constant:
-            return register.reset
         if register.name in inside:
             return inside[register.name]
+        if register.constant:
+            return register.reset
         value: Value = getattr(self.values, register.name.lower())
         return value

@@ -12,7 +12,7 @@ from hw.core import Core
 from hw.registers import INSIDE, Access, Registers
 from hw.session import ANSWER, IN_FLIGHT, Refusal, Session, packet
 from ir import plan as plans
-from ir.image import Image
+from ir.image import Image, network_image
 from ir.registers import registers
 
 
@@ -29,6 +29,8 @@ class System(wiring.Component):
         Whether the spikes of every layer of neurons are counted.
     in_flight : int
         Samples whose answers may be outstanding; more of them wait.
+    patchable : bool
+        Whether the register ``NETWORK`` lies in a memory.
 
     Members
     -------
@@ -51,11 +53,13 @@ class System(wiring.Component):
         *,
         spikes: bool = True,
         in_flight: int = IN_FLIGHT,
+        patchable: bool = False,
     ) -> None:
         self.plan = plan
         self.core = Core(plan, images, spikes=spikes)
         self.session = Session(plan, in_flight)
-        self.registers = Registers(registers(plan, digest, spikes=spikes))
+        listed = registers(plan, digest, spikes=spikes)
+        self.registers = Registers(listed, network_image(digest) if patchable else None)
         super().__init__(
             {
                 "i": In(stream.Signature(packet(plan.source))),

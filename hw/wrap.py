@@ -19,7 +19,7 @@ from hw.wishbone import Wishbone
 from ir import plan as plans
 from ir import register_text, wrapping
 from ir.errors import SpikewrightError
-from ir.image import Image
+from ir.image import Image, network_image
 from ir.registers import Register, registers
 from ir.schedule import schedule
 
@@ -53,6 +53,8 @@ class Wrapper:
         Rate of a UART [bit/s].
     spikes : bool
         Whether the spikes of every layer of neurons are counted.
+    patchable : bool
+        Whether the register ``NETWORK`` lies in a memory, as weights do.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Wrapper:
     clock_hz: float | None = None
     baud: int = BAUD
     spikes: bool = True
+    patchable: bool = False
 
     def __post_init__(self) -> None:
         if self.bus not in BUSES:
@@ -85,7 +88,14 @@ class Wrapper:
     ) -> wiring.Component:
         """Return the wrapper with everything in it."""
         in_flight = wrapping.in_flight(schedule(plan))
-        system = System(plan, contents, digest, spikes=self.spikes, in_flight=in_flight)
+        system = System(
+            plan,
+            contents,
+            digest,
+            spikes=self.spikes,
+            in_flight=in_flight,
+            patchable=self.patchable,
+        )
         return BUSES[self.bus](system, self)
 
     def registers(self, plan: plans.Plan, digest: str) -> tuple[Register, ...]:
@@ -112,6 +122,9 @@ class Wrapper:
             "registers.h": register_text.c_header(listed),
             "registers.py": register_text.python(listed),
         }
+        if self.patchable:
+            image = network_image(digest)
+            files[f"images/{image.name}"] = image.text()
         entry: dict[str, Any] = {"bus": self.bus, "top": self.top, "file": f"{self.top}.v"}
         if self.bus == "uart":
             assert self.clock_hz is not None

@@ -189,6 +189,17 @@ def stored(image: Image, plan: Plan) -> Image:
     return image.guarded() if plan.parity else image
 
 
+def network_image(digest: str) -> Image:
+    """Return the memory of one word that says which network the others hold.
+
+    Parameters
+    ----------
+    digest : str
+        SHA-256 of the network, in hexadecimal digits; the first eight are kept.
+    """
+    return Image("registers.network", 32, (int(digest[:8], 16),))
+
+
 def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:
     """Return ``network`` with the arrays that ``loaded`` images hold, as the hardware decodes them.
 

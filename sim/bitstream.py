@@ -64,6 +64,7 @@ def bitstream(
     build_dir: Path,
     *,
     seed: int = 1,
+    routed: Path | None = None,
     progress: Progress | None = None,
 ) -> Bitstream:
     """Synthesise, place, route and pack what ``hw.emit`` wrote with the wrapper ``uart``.
@@ -79,6 +80,8 @@ def bitstream(
         Results; and a cache of netlists, which takes failed tools' logs too.
     seed : int
         Of the placement.
+    routed : Path, optional
+        Receives the text that the packer reads.
     progress : callable, optional
         Told (``bitstream``, steps done, 3).
 
@@ -99,7 +102,9 @@ def bitstream(
         shutil.copy(netlist, work / "netlist.json")
         _route(board, files, work, build_dir, seed)
         tell("bitstream", 2, 3)
-        run(_packer(board), work, "pack.log", build_dir / "pack.log")
+        if routed is not None:
+            shutil.copy(work / "routed", routed)
+        run(packer(board), work, "pack.log", build_dir / "pack.log")
         report = json.loads((work / "report.json").read_text())
         path = out / f"{board.name}.{SUFFIXES[board.fabric]}"
         os.replace(work / "packed", path)
@@ -248,7 +253,7 @@ def _counted(netlist: Path, board: Board) -> Usage:
     return of_board(board).usage(Counter(cell["type"] for cell in module["cells"].values()))
 
 
-def _packer(board: Board) -> list[str]:
+def packer(board: Board) -> list[str]:
     """Return the command that makes ``packed`` of ``routed``."""
     if board.fabric == "ecp5":
         return [tool("yowasp-ecppack"), "--compress", "routed", "packed"]

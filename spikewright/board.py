@@ -37,6 +37,9 @@ def build(
     refold: Annotated[
         bool, typer.Option("--fold", help="Choose folds for the board; the export's without.")
     ] = False,
+    patchable: Annotated[
+        bool, typer.Option("--patchable", help="Weights in block RAM, for the verb patch.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Make Verilog, constraints, memory images and, with the open tools, a bitstream."""
@@ -45,7 +48,14 @@ def build(
 
     chosen = load(board)
     with progress() as tell:
-        found = make(path, chosen, out, baud=baud, seed=seed, refold=refold, tell=tell)
+        found = make(
+            *(path, chosen, out),
+            baud=baud,
+            seed=seed,
+            refold=refold,
+            patchable=patchable,
+            tell=tell,
+        )
     show(found, json)
     if found["met"] is False:
         raise SpikewrightError(
@@ -62,6 +72,7 @@ def make(
     baud: int,
     seed: int,
     refold: bool,
+    patchable: bool = False,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Build an export for a board into ``out``; return a summary.
@@ -77,13 +88,19 @@ def make(
     from ir.image import images, stored
     from ir.image_text import WRITERS
     from ir.schedule import schedule
+    from ir.store import save
     from ir.strict import dump_json, write_text
+    from sim import patch as patching
     from sim.bitstream import SUFFIXES, bitstream, check
     from spikewright.boards import folded, taken
+    from spikewright.patch import BUILT, memories
 
     if board.fabric in SUFFIXES:
         check(board)
-    export, _ = folded(stages.load_export(path), board, board.budget(), refold=refold)
+    if patchable:
+        patching.check(board)
+    loaded = stages.load_export(path, widths="format" if patchable else None)
+    export, _ = folded(loaded, board, board.budget(), refold=refold)
     plan = stages.make_plan(export)
     predicted = schedule(plan)
     most = patient(plan, predicted.interval, float(board.clock_hz))
@@ -92,7 +109,7 @@ def make(
             f"UART has {baud} baud; allowed are up to {most}, as samples would come faster than "
             f"this design takes them at {board.clock_hz / 1e6:g} MHz."
         )
-    wrapper = Wrapper(board.bus, float(board.clock_hz), baud)
+    wrapper = Wrapper(board.bus, float(board.clock_hz), baud, patchable=patchable)
     manifest = emit(export.network, plan, out / "verilog", wrapper)
     (out / "images").mkdir(parents=True, exist_ok=True)
     for image in images(export.network, plan).values():
@@ -114,9 +131,23 @@ def make(
         "predicted": asdict(taken(plan, board)),
     }
     if board.fabric in SUFFIXES:
+        source, routed = out / "verilog", None
+        if patchable:
+            save(out / BUILT, export.network, export.hardware)
+            contents, _ = memories(export.network, plan)
+            source, routed = out / "randomised", out / patching.ROUTED
+            patching.randomise(out / "verilog", source, contents)
         packed = bitstream(
-            out / "verilog", board, out, stages.cache() / "netlists", seed=seed, progress=tell
+            source,
+            board,
+            out,
+            stages.cache() / "netlists",
+            seed=seed,
+            routed=routed,
+            progress=tell,
         )
+        if patchable:
+            found["patch"] = patching.patch(out, board, contents, stages.cache() / "netlists")
         found |= asdict(packed) | {"bitstream": str(packed.path), "path": str(out)}
         found["program"] = " ".join(board.program(str(packed.path))) if board.programmer else ""
     else:

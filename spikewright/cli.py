@@ -11,7 +11,7 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from spikewright import bench, board, boards, costs, evaluate, fuzz, search, stages
+from spikewright import bench, board, boards, costs, evaluate, fuzz, patch, search, stages
 
 app = typer.Typer(
     name="spikewright",
@@ -218,6 +218,9 @@ app.command(epilog=_example("spikewright evaluate runs/mnist/export --data data/
 app.command(
     epilog=_example("spikewright build runs/digits/export --board ulx3s-85f --out build/ulx3s")
 )(board.build)
+app.command(epilog=_example("spikewright patch build/ulx3s runs/other/export --board ulx3s-85f"))(
+    patch.patch
+)
 app.command(epilog=_example("spikewright run runs/digits/export --port /dev/ttyUSB0"))(board.run)
 
 app.command(epilog=_example("spikewright fuzz --count 1000 --seed 1 --run runs/fuzz"))(fuzz.fuzz)

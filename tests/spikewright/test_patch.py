@@ -1,0 +1,70 @@
+"""New weights in finished bitstreams: the same as if they had been built in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+import boards
+from hw.emit import network_digest
+from ir.fold import Hardware
+from ir.store import save
+from sim import patch
+from sim.bitstream import bitstream
+from sim.block_ram import LEAST, Blocks
+from sim.shapes import perceptron
+from tests.networks import random_samples
+
+
+def exported(folder, seed, hidden=32):
+    network = perceptron(64, [hidden], 10, high=15, seed=seed)
+    save(folder, network, Hardware(16, 4), random_samples(network, 0, 4))
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s-25f"])
+def test_a_patched_bitstream_is_that_of_a_build_with_those_weights(spikewright, tmp_path, name):
+    exported(tmp_path / "one", 0)
+    other = exported(tmp_path / "other", 1)
+    exported(tmp_path / "wider", 1, hidden=16)
+    out, board = tmp_path / "out", boards.load(name)
+    done = spikewright("build", tmp_path / "one", "--board", name, "--out", out, "--patchable", "--json")
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["patch"]["read_back"] and found["patch"]["memories"] == 5
+    before = (out / found["bitstream"].rpartition("/")[2]).read_bytes()
+    done = spikewright("patch", out, tmp_path / "other", "--board", name, "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["network"] == network_digest(other)
+    patched = (out / found["bitstream"].rpartition("/")[2]).read_bytes()
+    assert patched != before
+
+    # The same placement, with the other weights in it from the start.
+    direct = tmp_path / "direct"
+    shutil.copytree(out / "randomised", direct)
+    verilog = spikewright("generate", tmp_path / "other", "--out", tmp_path / "verilog", "--widths", "format")
+    assert verilog.status == 0, verilog.err
+    (tmp_path / "verilog/images/registers_network.mem").write_text(f"{network_digest(other)[:8]}\n")
+    for image in (direct / "images").iterdir():
+        own, filled = (tmp_path / "verilog/images" / image.name).read_text(), image.read_text().splitlines()
+        image.write_text(own + "".join(f"{line}\n" for line in filled[own.count("\n") :]))
+    built = bitstream(direct, board, tmp_path / "again", tmp_path / "build", routed=tmp_path / "routed")
+    assert built.path.read_bytes() == patched
+    blocks = Blocks.read((tmp_path / "routed").read_text(), board.fabric)
+    assert len(blocks.names) >= 5 and LEAST <= 64
+
+    done = spikewright("patch", out, tmp_path / "wider", "--board", name)
+    assert done.status == 1 and "the build has" in done.err
+    assert (out / built.path.name).read_bytes() == patched
+
+
+def test_what_cannot_be_patched_is_refused(spikewright, run, tmp_path):
+    done = spikewright("build", run / "export", "--board", "tang-nano-9k", "--out", tmp_path / "x", "--patchable")
+    assert done.status == 1 and "Board tang-nano-9k has fabric gowin; bitstreams can be patched on ecp5, ice40." in done.err
+    assert not (tmp_path / "x").exists()
+    done = spikewright("patch", tmp_path, run / "export", "--board", "ulx3s-25f")
+    assert done.status == 1 and f"Directory {tmp_path} holds no build that can be patched" in done.err
+    assert patch.UNPACKERS.keys() == {"ecp5", "ice40"}
