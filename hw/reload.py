@@ -233,12 +233,10 @@ class Reloader(wiring.Component):
         any_order = orders.choose | orders.give | orders.check | orders.name
         with m.If(any_order & (self.busy | checking)):
             m.d.comb += orders.code.eq(Code.BUSY)
-        with m.Elif(orders.choose):
-            with m.If(orders.value >= len(self.shapes)):
-                m.d.comb += orders.code.eq(Code.ADDRESS)
-        with m.Elif(orders.name):
-            with m.If(~self.loading):
-                m.d.comb += orders.code.eq(Code.READ_ONLY)
+        with m.Elif(orders.choose & (orders.value >= len(self.shapes))):
+            m.d.comb += orders.code.eq(Code.ADDRESS)
+        with m.Elif(orders.name & ~self.loading):
+            m.d.comb += orders.code.eq(Code.READ_ONLY)
         with m.Elif((orders.give | orders.check) & ~chosen):
             m.d.comb += orders.code.eq(Code.ADDRESS)
         with m.Elif(orders.give & full):

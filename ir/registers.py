@@ -185,7 +185,7 @@ _LIVE: tuple[tuple[str, str, str, tuple[Field, ...], str], ...] = (
     ("OUTPUT_STALLS", "r", "cycles in which the core waited for its sink", (), "cycle"),
 )
 
-_NAMED = "; 0 from the first write to RELOAD_MEMORY until it is written, which resets as CONTROL does"
+_NAMED = "; 0 from a write to RELOAD_MEMORY until it is written, which resets as CONTROL does"
 
 _RELOAD: tuple[tuple[str, str, str], ...] = (
     (
@@ -198,8 +198,7 @@ _RELOAD: tuple[tuple[str, str, str], ...] = (
     (
         "RELOAD_CHECKSUM",
         "rw",
-        "a write, of anything, starts to read the memory back; then the CRC-32 of all its words in "
-        "whole 32 bits, least significant byte first",
+        "a write starts to read the memory back; then the CRC-32 of all its words in whole 32 bits",
     ),
 )
 

@@ -19,6 +19,7 @@ from spikewright.stages import Tell
 if TYPE_CHECKING:
     from ir.network import Network
     from ir.plan import Plan
+    from spikewright.host import Reloaded
 
 SIMULATED = "simulated"
 """Port that stands for a simulated board."""
@@ -36,6 +37,12 @@ def build(
     refold: Annotated[
         bool, typer.Option("--fold", help="Choose folds for the board; the export's without.")
     ] = False,
+    reload: Annotated[
+        bool | None,
+        typer.Option(
+            "--reload/--no-reload", help="Memories that a host writes; beats the export's."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Make Verilog, constraints, memory images and, with the open tools, a bitstream."""
@@ -44,7 +51,8 @@ def build(
 
     chosen = load(board)
     with progress() as tell:
-        found = make(path, chosen, out, baud=baud, seed=seed, refold=refold, tell=tell)
+        options: dict[str, Any] = {"baud": baud, "seed": seed, "refold": refold, "reload": reload}
+        found = make(path, chosen, out, **options, tell=tell)
     show(found, json)
     if found["met"] is False:
         raise SpikewrightError(
@@ -61,12 +69,14 @@ def make(
     baud: int,
     seed: int,
     refold: bool,
+    reload: bool | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Build an export for a board into ``out``; return a summary.
 
     ``OUT/verilog`` is the design with its register map, ``OUT/images`` the memories in the formats
-    of vendors' tools, beside them the constraints and the bitstream where there is one.
+    of vendors' tools, beside them the constraints and the bitstream where there is one. With a
+    reload ``OUT/export`` is what was built, folds of the board included.
     """
     from dataclasses import asdict, replace
 
@@ -76,13 +86,14 @@ def make(
     from ir.image import images, stored
     from ir.image_text import WRITERS
     from ir.schedule import schedule
+    from ir.store import save
     from ir.strict import dump_json, write_text
     from sim.bitstream import SUFFIXES, bitstream, check, constraints
 
     files = constraints(board)
     if board.fabric in SUFFIXES:
         check(board)
-    export = stages.load_export(path)
+    export = stages.load_export(path, reload=reload)
     hardware = replace(export.hardware, fabric=board.counted_as)
     if refold:
         hardware = design(export.network, hardware, board.budget()).hardware
@@ -97,6 +108,8 @@ def make(
         export.network, plan, out / "verilog", Wrapper("uart", float(board.clock_hz), baud)
     )
     (out / "images").mkdir(parents=True, exist_ok=True)
+    if hardware.reload:
+        save(out / "export", export.network, hardware, export.samples)
     for image in images(export.network, plan).values():
         for suffix, writer in WRITERS.items():
             name = f"{Path(image.name).stem}.{suffix}"
@@ -149,13 +162,19 @@ def run(
     samples: Annotated[int | None, typer.Option(help="First samples only.", min=1)] = None,
     baud: Annotated[int, typer.Option(help="Bits per second.")] = BAUD,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 2.0,
+    built: Annotated[
+        Path | None,
+        typer.Option(help="Export that the board was built of; EXPORT is loaded into it first."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Send an export's samples to a board; compare with the golden model, measure latency."""
     from spikewright.screen import progress, show
 
     with progress() as tell:
-        found = measure(path, port, samples=samples, baud=baud, timeout=timeout, tell=tell)
+        found = measure(
+            path, port, samples=samples, baud=baud, timeout=timeout, built=built, tell=tell
+        )
     show(found, json)
     if found["mismatches"]:
         raise SpikewrightError(
@@ -171,24 +190,30 @@ def measure(
     samples: int | None = None,
     baud: int = BAUD,
     timeout: float = 2.0,
+    built: Path | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Return what a board answers to an export's samples, beside the golden model's answers.
 
-    The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART.
+    The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART. With
+    ``built``, the export that the board was built of, the network is loaded into that first.
     """
     import statistics
     from contextlib import ExitStack
 
     from hw.emit import network_digest
     from ir import golden
+    from ir.bounds import check
     from sim.stimulus import pack
     from spikewright.host import Device
 
     export = stages.load_export(path)
     if export.samples is None:
         raise SpikewrightError(f"Export {path} holds no samples.")
-    plan, network = stages.make_plan(export), export.network
+    base = export if built is None else stages.load_export(built, reload=True)
+    plan, network = stages.make_plan(base), export.network
+    if built is not None:
+        check(network, base)
     pixels, labels = export.samples.images[:samples], export.samples.labels[:samples]
     rows = [int.from_bytes(row.tobytes(), "little") for row in pack(pixels, plan.source)]
     size = plan.source.words
@@ -196,10 +221,11 @@ def measure(
     results = []
     with ExitStack() as stack:
         if port == SIMULATED:
-            port, timeout = stack.enter_context(_simulated(network, plan)), 60.0
+            port, timeout = stack.enter_context(_simulated(base.network, plan)), 60.0
         board = stack.enter_context(
             Device(port, plan, network_digest(network), baud=baud, timeout=timeout)
         )
+        reloaded = None if built is None else board.reload(network, base, tell)
         board.reset()
         for result in board.infer(words):
             results.append(result)
@@ -224,4 +250,12 @@ def measure(
             "most": round(1e3 * seconds[-1], 2),
         },
         "counters": counters,
+        **({} if reloaded is None else {"reloaded": _told(reloaded)}),
     }
+
+
+def _told(reloaded: Reloaded) -> dict[str, Any]:
+    """Return what a reload did; it raises unless every checksum matches."""
+    from dataclasses import asdict
+
+    return asdict(reloaded) | {"seconds": round(reloaded.seconds, 3), "checksums": "match"}
