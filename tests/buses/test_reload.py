@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 
+from hw.axi import Axi
+from hw.framed import Framed
+from hw.wishbone import Wishbone
+from ir import protocol
 from ir.bounds import check
 from ir.fold import Hardware
 from ir.image import images, restore
 from ir.layers import LIF, Synapse
-from ir.protocol import Answer, Code
+from ir.protocol import Answer, Code, Decoder, Frame, Kind, encode
+from ir.registers import registers
 from ir.store import Export
 from sim.case import Case, contents, pixels
 from sim.draw import draw
 from sim.topology import build as topology
 from tests.buses.bench import collect, put, simulate
+from tests.buses.frames import reply, sample
 from tests.buses.reloading import Reloadable, answers, checksum, parts
 from tests.buses.subject import subject
 from tests.sim.test_small import SEED, SMALL
@@ -261,8 +267,6 @@ def test_a_reset_of_the_board_gives_no_network_its_name_back(subject_of_buses):
 def test_without_a_reload_there_is_nothing_of_it():
     s = subject()
     plain = Reloadable(s.network, s.plan).plan
-    from ir.registers import registers
-
     names = [
         {r.name for r in registers(plan, s.digest)} for plan in (replace(plain, reload=False), plain)
     ]
@@ -273,3 +277,97 @@ def test_without_a_reload_there_is_nothing_of_it():
         "RELOAD_CHECKSUM",
     }
     assert Hardware(1, 1).reload is False
+
+
+async def wishbone(ctx, bus, address, value=None):
+    """Return (refused, data) of an access."""
+    ctx.set(bus.wb_adr_i, address)
+    ctx.set(bus.wb_we_i, value is not None)
+    ctx.set(bus.wb_dat_i, value or 0)
+    ctx.set(bus.wb_sel_i, 15)
+    for name in ("wb_cyc_i", "wb_stb_i"):
+        ctx.set(getattr(bus, name), 1)
+    while True:
+        _, _, ack, err, data = await ctx.tick().sample(bus.wb_ack_o, bus.wb_err_o, bus.wb_dat_o)
+        if ack or err:
+            ctx.set(bus.wb_cyc_i, 0)
+            ctx.set(bus.wb_stb_i, 0)
+            return err, data
+
+
+async def axi(ctx, bus, address, value=None):
+    """Return (refused, data) of an access."""
+    kinds = ("r",) if value is None else ("b",)
+    asked = ("ar",) if value is None else ("aw", "w")
+    ctx.set(bus.s_axil_araddr if value is None else bus.s_axil_awaddr, address)
+    ctx.set(bus.s_axil_wdata, value or 0)
+    ctx.set(bus.s_axil_wstrb, 15)
+    for kind in (*asked, *kinds):
+        ctx.set(getattr(bus, f"s_axil_{kind}{'ready' if kind in 'rb' else 'valid'}"), 1)
+    while True:
+        (kind,) = kinds
+        valid, response, data, taken = (
+            await ctx.tick().sample(
+                getattr(bus, f"s_axil_{kind}valid"),
+                getattr(bus, f"s_axil_{kind}resp"),
+                bus.s_axil_rdata,
+                bus.s_axil_arready if value is None else bus.s_axil_awready,
+            )
+        )[2:]
+        if taken:
+            for each in asked:
+                ctx.set(getattr(bus, f"s_axil_{each}valid"), 0)
+        if valid:
+            return response != 0, data
+
+
+@pytest.mark.parametrize("make, order", [(Wishbone, wishbone), (Axi, axi)])
+def test_buses_reach_the_registers(subject_of_buses, make, order):
+    dut = subject_of_buses
+    bus = make(dut.system)
+    at = dut.address
+
+    async def host(ctx):
+        number, image = 1, dut.stored(dut.contents)[1]
+        assert await order(ctx, bus, at["RELOAD_DATA"], 1) == (True, 0)
+        assert (await order(ctx, bus, at["RELOAD_MEMORY"], 99))[0]
+        assert not (await order(ctx, bus, at["RELOAD_MEMORY"], number))[0]
+        assert await order(ctx, bus, at["NETWORK"]) == (False, 0)
+        for part in parts(image):
+            assert not (await order(ctx, bus, at["RELOAD_DATA"], part))[0]
+        assert not (await order(ctx, bus, at["RELOAD_CHECKSUM"], 0))[0]
+        while (found := await order(ctx, bus, at["RELOAD_CHECKSUM"]))[0]:
+            pass
+        assert found == (False, checksum(image))
+        assert not (await order(ctx, bus, at["NETWORK"], NAME))[0]
+        assert await order(ctx, bus, at["NETWORK"]) == (False, NAME)
+
+    simulate(bus, host)
+
+
+def test_frames_say_busy():
+    """A reload while a frame's sample is under way, and a sample while memories are reloaded."""
+    dut, s, decoder, found = Reloadable(subject().network, subject().plan), subject(), Decoder(), []
+    bus = Framed(dut.system)
+    (words,), (right,) = s.samples(12, 1), s.answers(12, 1)
+    choose = protocol.write(dut.address["RELOAD_MEMORY"], 0)
+
+    async def give(ctx, *frames):
+        for byte in b"".join(map(encode, frames)):
+            await put(ctx, bus.i, {"data": byte, "code": 0})
+
+    async def host(ctx):
+        await give(ctx, sample(words, 1), Frame(Kind.WRITE, 2, choose))
+        await dut.until(ctx, lambda: len(found) == 2)
+        await give(ctx, Frame(Kind.WRITE, 3, choose), sample(words, 4))
+        await dut.until(ctx, lambda: len(found) == 4)
+
+    async def sink(ctx):
+        while True:
+            ctx.set(bus.o.ready, 1)
+            _, _, valid, byte = await ctx.tick().sample(bus.o.valid, bus.o.payload)
+            if valid:
+                found.extend(decoder.feed([byte]))
+
+    simulate(bus, host, background=[sink])
+    assert sorted(map(reply, found)) == [(1, right), (2, Code.BUSY), (3, 0), (4, Code.BUSY)]
