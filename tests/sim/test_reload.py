@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import zlib
@@ -9,9 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
-from hw.emit import emit, network_digest
-from hw.memory import RELOADED_NAME
+from hw.emit import emit, network_digest, verilog
+from hw.memory import RELOADED_NAME, RELOADED_SOURCE, Memory
 from hw.wrap import Wrapper, patient
 from ir import golden
 from ir.errors import SpikewrightError
@@ -27,10 +31,9 @@ from ir.store import Export
 from sim.board import SimulatedBoard
 from sim.case import Case, Subject
 from sim.draw import draw
-from sim.fabrics import fabric
-from sim.resources import count
 from sim.stimulus import pack
 from sim.topology import build as topology
+from sim.yosys import yosys
 from spikewright.host import Device
 from tests.networks import digits_network, random_images
 from tests.sim.test_host import Line
@@ -205,19 +208,47 @@ def test_simulation_leaves_the_port_alone(target, builds, tmp_path):
         assert f"{RELOADED_NAME}.v" in {path.name for path in found.verilog.iterdir()}
 
 
-def test_memories_that_can_be_written_are_block_ram(builds, tmp_path):
-    """A weight memory beyond 1024 bits; the others are LUT RAM, with what they hold."""
-    network = digits_network(width=16)
-    hardware = Hardware(64, network.steps, widths="format")
-    totals = []
-    for reload in (False, True):
-        plan = sized(build(network, replace(hardware, reload=reload)))
-        folder = tmp_path / str(reload)
-        emit(network, plan, folder)
-        counted = count(folder, fabric=fabric("ecp5"), build_dir=builds.parent / "netlists")
-        totals.append(counted.to_dict()["total"])
-    plain, opened = totals
-    large = sum(bits * depth >= 1024 for bits, depth in shapes(plan).values())
-    assert large > 0
-    assert opened["block_ram"] >= plain["block_ram"] >= large
-    assert opened["lut_ram"] > plain["lut_ram"]
+class Two(wiring.Component):
+    """A large memory and a small one, both opened; every wire is a port."""
+
+    def __init__(self):
+        self.memories = [Memory(16, 128, "large.mem"), Memory(12, 10, "small.mem")]
+        ports = {"select": In(2), "read": In(1), "write": In(1), "address": In(7), "into": In(16)}
+        super().__init__(ports | {"enable": In(1), "large": Out(16), "small": Out(12)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.large, m.submodules.small = self.memories
+        for memory, select, o in zip(
+            self.memories, self.select, (self.large, self.small), strict=True
+        ):
+            port = memory.open(memory.width)
+            m.d.comb += [memory.enable.eq(self.enable), memory.address.eq(self.into), o.eq(port.found)]
+            m.d.comb += [port.select.eq(select), port.read.eq(self.read), port.write.eq(self.write)]
+            m.d.comb += [port.address.eq(self.address), port.data.eq(self.into)]
+        return m
+
+
+@pytest.mark.parametrize("fabric", ["ecp5", pytest.param("ice40", marks=pytest.mark.slow)])
+def test_cells_of_memories_that_can_be_written(fabric, tmp_path):
+    """From 1024 bits on block RAM with one port; below LUT RAM where there is one."""
+    (tmp_path / "images").mkdir()
+    for name, digits, depth in (("large", 4, 128), ("small", 3, 10)):
+        text = "".join(f"{k * 77 % 4096:0{digits}x}\n" for k in range(depth))
+        (tmp_path / "images" / f"{name}.mem").write_text(text)
+    (tmp_path / "design.v").write_text(RELOADED_SOURCE + verilog(Two(), "two"))
+    script = [
+        "read_verilog design.v",
+        f"synth_{fabric} -top two",
+        "flatten",
+        "tee -q -o cells.json stat -json",
+    ]
+    yosys(script, tmp_path, tmp_path / "log")
+    (found,) = json.loads((tmp_path / "cells.json").read_text())["modules"].values()
+    cells = found["num_cells_by_type"]
+    if fabric == "ecp5":
+        assert cells.get("DP16KD", 0) + cells.get("PDPW16KD", 0) == 1, cells
+        assert cells["TRELLIS_DPR16X4"] == 3, cells  # 12 bits of at most 16 words
+        assert cells.get("TRELLIS_FF", 0) == 12, cells  # what the small memory shows
+        return
+    assert cells["SB_RAM40_4K"] >= 1, cells

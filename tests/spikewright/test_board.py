@@ -45,6 +45,7 @@ def test_a_simulated_board_gives_the_golden_answers(spikewright, run):
     assert found["counters"]["samples"] == 4
 
 
+@pytest.mark.slow
 def test_a_reload_of_a_simulated_board(spikewright, run, tmp_path):
     """The board is built of one export; another, whose channels are in another order, is loaded."""
     export = load(run / "export")
