@@ -268,7 +268,8 @@ def test_without_a_reload_there_is_nothing_of_it():
     s = subject()
     plain = Reloadable(s.network, s.plan).plan
     names = [
-        {r.name for r in registers(plan, s.digest)} for plan in (replace(plain, reload=False), plain)
+        {r.name for r in registers(plan, s.digest)}
+        for plan in (replace(plain, reload=False), plain)
     ]
     assert names[1] - names[0] == {
         "RELOAD_MEMORY",

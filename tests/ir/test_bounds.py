@@ -155,9 +155,15 @@ def test_other_layers(built):
     weight = np.zeros_like(conv.weight)
     neuron = replace(lif.neuron, initial=lif.neuron.initial + 1)
     for changed, begin in (
-        (with_layer(network, conv.name, scheme=other, weight=weight), f"Layer {conv.name} has scheme"),
+        (
+            with_layer(network, conv.name, scheme=other, weight=weight),
+            f"Layer {conv.name} has scheme",
+        ),
         (with_layer(network, lif.name, neuron=neuron), f"Layer {lif.name} has neuron Neuron("),
-        (with_layer(network, network.input.name, high=network.input.high + 1), "Layer input has high"),
+        (
+            with_layer(network, network.input.name, high=network.input.high + 1),
+            "Layer input has high",
+        ),
         (replace(network, steps=3), "Network has time steps 3; the build has 2."),
     ):
         assert refusal(changed, built).startswith(begin), begin

@@ -198,7 +198,8 @@ def test_digits_at_the_pins(builds, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "target", ["icarus", *(pytest.param(t, marks=pytest.mark.slow) for t in ("verilator", "amaranth"))]
+    "target",
+    ["icarus", *(pytest.param(t, marks=pytest.mark.slow) for t in ("verilator", "amaranth"))],
 )
 def test_simulation_leaves_the_port_alone(target, builds, tmp_path):
     values = draw(SEED, SMALL[0]) | {"widths": "format", "reload": True}
@@ -223,7 +224,11 @@ class Two(wiring.Component):
             self.memories, self.select, (self.large, self.small), strict=True
         ):
             port = memory.open(memory.width)
-            m.d.comb += [memory.enable.eq(self.enable), memory.address.eq(self.into), o.eq(port.found)]
+            m.d.comb += [
+                memory.enable.eq(self.enable),
+                memory.address.eq(self.into),
+                o.eq(port.found),
+            ]
             m.d.comb += [port.select.eq(select), port.read.eq(self.read), port.write.eq(self.write)]
             m.d.comb += [port.address.eq(self.address), port.data.eq(self.into)]
         return m

@@ -78,6 +78,7 @@ def test_a_network_that_the_build_has_no_room_for(spikewright, run, tmp_path):
     assert "; the build allows " in done.err
 
 
+@pytest.mark.slow
 def test_what_was_built_with_a_reload_is_kept(spikewright, run, tmp_path):
     words = ("build", run / "export", "--board", "arty-a7-35t", "--out", tmp_path, "--json")
     done = spikewright(*words, "--reload")
