@@ -205,9 +205,7 @@ class Memory(Guarded):
             image = f"images/{self.image}"
             return instance(ROM_NAME, self, p_WIDTH=self.width, p_DEPTH=self.depth, p_IMAGE=image)
         m = Module()
-        m.submodules.rom = rom = memory.Memory(
-            shape=unsigned(self.width), depth=self.depth, init=self.words
-        )
+        m.submodules.rom = rom = self._held()
         read = rom.read_port()
         m.d.comb += [
             read.en.eq(self.enable),
@@ -215,6 +213,9 @@ class Memory(Guarded):
             self.data.eq(read.data),
         ]
         return m
+
+    def _held(self) -> memory.Memory:
+        return memory.Memory(shape=unsigned(self.width), depth=self.depth, init=self.words)
 
     def _guarded(self) -> Module:
         m = Module()
@@ -256,9 +257,7 @@ class Memory(Guarded):
                 o_data=self.data,
             )
             return m
-        m.submodules.words = words = memory.Memory(
-            shape=unsigned(self.width), depth=self.depth, init=self.words
-        )
+        m.submodules.words = words = self._held()
         into, out = words.write_port(), words.read_port()
         m.d.comb += [
             into.en.eq(write),
