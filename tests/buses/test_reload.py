@@ -244,8 +244,9 @@ def test_the_memory_is_read_back_and_not_what_was_sent(subject_of_buses):
 
 
 def test_a_reset_of_the_board_gives_no_network_its_name_back(subject_of_buses):
-    dut, reset = subject_of_buses, Signal()
-    m = Module()
+    dut, reset, found = subject_of_buses, Signal(), []
+    s, m = subject(), Module()
+    packets, right = dut.packets(s._images(5, 1)), s.answers(5, 1)
     m.submodules.system = ResetInserter(reset)(dut.system)
 
     async def host(ctx):
@@ -255,13 +256,19 @@ def test_a_reset_of_the_board_gives_no_network_its_name_back(subject_of_buses):
         ctx.set(reset, 0)
         assert await dut.read(ctx, "NETWORK") == (Code.OK, 0)
         assert await dut.write(ctx, "RELOAD_DATA", 0) == Code.ADDRESS
+        ((_, answer),) = await dut.ask(ctx, packets, found)
+        assert answer.code == Code.BUSY
         await dut.reload(ctx, dut.contents, NAME)
         ctx.set(reset, 1)
         await ctx.tick()
         ctx.set(reset, 0)
         assert await dut.read(ctx, "NETWORK") == (Code.OK, NAME)
+        assert await dut.ask(ctx, packets, found) == [(0, right[0])]
 
-    simulate(m, host)
+    async def sink(ctx):
+        await collect(ctx, dut.system.o, found)
+
+    simulate(m, host, background=[sink])
 
 
 def test_without_a_reload_there_is_nothing_of_it():
