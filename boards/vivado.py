@@ -27,6 +27,7 @@ foreach name {{{images}}} {{
 }}
 """
 _BUILD = """\
+foreach old {{bit hwh}} {{ file delete -force [file join $here {name}.$old] }}
 update_compile_order -fileset sources_1
 launch_runs impl_1 -to_step write_bitstream -jobs 4
 wait_on_run impl_1
@@ -34,8 +35,10 @@ if {{[get_property PROGRESS [get_runs impl_1]] ne "100%"}} {{ error "Implementat
 open_run impl_1
 report_utilization -file [file join $here utilization.txt]
 report_timing_summary -file [file join $here timing.txt]
-set slack [get_property SLACK [get_timing_paths -max_paths 1 -nworst 1 -setup]]
-if {{$slack < 0}} {{ error "Timing is missed by [expr {{-$slack}}] ns." }}
+foreach kind {{setup hold}} {{
+  set slack [get_property SLACK [get_timing_paths -max_paths 1 -nworst 1 -$kind]]
+  if {{$slack < 0}} {{ error "Timing ($kind) is missed by [expr {{-$slack}}] ns." }}
+}}
 set made [get_property DIRECTORY [get_runs impl_1]]
 file copy -force [file join $made {top}.bit] [file join $here {name}.bit]
 """

@@ -34,7 +34,7 @@ class Align(Engine):
 
     def __init__(self, station: plan.Align, image: Image) -> None:
         super().__init__(station)
-        self.shifts = Memory(image.width, station.groups, image.name, image.words)
+        self.memory = self.shifts = Memory(image.width, station.groups, image.name, image.words)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -43,7 +43,7 @@ class Classify(Engine):
 
     def __init__(self, station: readout.Classify, image: Image) -> None:
         super().__init__(station)
-        self.biases = Memory(image.width, station.classes, image.name, image.words)
+        self.memory = self.biases = Memory(image.width, station.classes, image.name, image.words)
 
     def output(self, link: plan.Link) -> stream.Signature:
         return stream.Signature(layout(self.station))

@@ -59,6 +59,8 @@ class Core(wiring.Component):
                 wiring.connect(m, wiring.flipped(mine), its)
             elif name == "o":
                 wiring.connect(m, its, wiring.flipped(mine))
+            elif name == "reload":
+                wiring.connect(m, wiring.flipped(mine), its)
             else:
                 m.d.comb += mine.eq(its)
         return m

@@ -17,7 +17,7 @@ from hw import describe, flows
 from hw.adder import SOURCES
 from hw.classify import layout
 from hw.corner import CORNER_NAME, CORNER_SOURCE
-from hw.memory import ROM_NAME, ROM_SOURCE, VERILOG
+from hw.memory import RELOADED_NAME, RELOADED_SOURCE, ROM_NAME, ROM_SOURCE, VERILOG
 from hw.ram import RAM_NAME, RAM_SOURCE
 from hw.tool import tool
 from hw.top import COUNTERS, TOP, Accelerator, check, identifier
@@ -25,7 +25,7 @@ from ir import plan as plans
 from ir import readout
 from ir.errors import SpikewrightError
 from ir.fold import Hardware
-from ir.image import Image, images, stored
+from ir.image import Image, images, shapes, stored
 from ir.manifest import listing
 from ir.network import Network
 from ir.store import Export, encode
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SHIPPED = {
     ROM_NAME: ROM_SOURCE,
+    RELOADED_NAME: RELOADED_SOURCE,
     RAM_NAME: RAM_SOURCE,
     CORNER_NAME: CORNER_SOURCE,
     **SOURCES,
@@ -198,6 +199,7 @@ def manifest(
         "steps": plan.steps,
         "lanes": plan.lanes,
         "parity": plan.parity,
+        **({"reload": [_memory(*each) for each in shapes(plan).items()]} if plan.reload else {}),
         "input": {"port": "i", **_stream(plan.source)},
         "output": {"port": "o", "transfers_per_sample": plan.sink.words, "fields": fields},
         "counters": list(COUNTERS),
@@ -224,6 +226,10 @@ def _stream(link: plans.Link) -> dict[str, Any]:
         "low": link.type.low,
         "high": link.type.high,
     }
+
+
+def _memory(station: str, shape: tuple[int, int]) -> dict[str, Any]:
+    return {"station": station, "bits": shape[0], "words": shape[1]}
 
 
 def _station(station: plans.Station, contents: dict[str, Image]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Neurons(Engine):
 
     def __init__(self, station: plan.Neurons, image: Image) -> None:
         super().__init__(station)
-        self.parameters = Memory(image.width, station.groups, image.name, image.words)
+        self.memory = self.parameters = Memory(image.width, station.groups, image.name, image.words)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

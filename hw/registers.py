@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.memory import Memory
+from hw.reload import ORDERS, Orders
 from hw.session import Refusal
 from ir.image import Image
 from ir.protocol import Code
@@ -58,8 +59,11 @@ class Registers(wiring.Component):
         Shown in ``STATUS``; ``fault`` stays there until reset.
     refusals : In(Refusal), two
         Of the session and of the transport.
+    orders : Out(Orders)
+        Only where memories can be reloaded: writes to the registers of that.
     reset : Out(1)
-        High for the cycle after ``RESET`` is written to ``CONTROL``.
+        High for the cycle after ``RESET`` is written to ``CONTROL``, or a reloaded network gets its
+        name.
 
     Timing
     ------
@@ -68,6 +72,7 @@ class Registers(wiring.Component):
 
     def __init__(self, registers: Sequence[Register], network: Image | None = None) -> None:
         self.registers, self.network = tuple(registers), network
+        self.reload = any(r.name in ORDERS and not r.constant for r in registers)
         shown = [r.name.lower() for r in registers if not r.constant and r.name not in INSIDE]
         super().__init__(
             {
@@ -77,6 +82,7 @@ class Registers(wiring.Component):
                 "fault": In(1),
                 "refusals": In(Refusal()).array(2),
                 "reset": Out(1),
+                **({"orders": Out(Orders())} if self.reload else {}),
             }
         )
 
@@ -103,6 +109,8 @@ class Registers(wiring.Component):
                         m.d.sync += access.read_data.eq(self._value(register, inside))
                         if register.name == "CONTROL":
                             m.d.sync += self.reset.eq(access.write & access.write_data[0])
+                        elif self.reload and register.name in ORDERS:
+                            self._order(m, register)
                         elif "w" not in register.access:
                             with m.If(access.write):
                                 m.d.sync += access.code.eq(Code.READ_ONLY)
@@ -128,6 +136,19 @@ class Registers(wiring.Component):
         with m.If(self.reset):
             m.d.sync += [broken.eq(0), errors.eq(0), last.eq(0)]
         return m
+
+    def _order(self, m: Module, register: Register) -> None:
+        """Answer an access to a register of a reload."""
+        access, orders = self.access, self.orders
+        m.d.comb += orders.value.eq(access.write_data)
+        with m.If(access.write):
+            m.d.comb += getattr(orders, ORDERS[register.name]).eq(1)
+            m.d.sync += access.code.eq(orders.code)
+            if register.name == "NETWORK":
+                m.d.sync += self.reset.eq(orders.code == Code.OK)
+        if register.name == "RELOAD_CHECKSUM":
+            with m.Elif(orders.running):
+                m.d.sync += access.code.eq(Code.BUSY)
 
     def _value(self, register: Register, inside: Mapping[str, Value | int]) -> Value | int:
         if register.name in inside:

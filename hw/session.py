@@ -72,6 +72,8 @@ class Session(wiring.Component):
         High in the cycle in which the core is reset. An answer that is being sent ends with code
         ``RESET``; whatever else is under way is forgotten. What is left of a packet that was
         coming in counts as a packet of its own.
+    refuse : In(1)
+        Only if the plan has a reload: packets that come are refused with ``BUSY``.
     busy : Out(1)
         A packet or an answer is under way.
     refusal : Out(strobe, code)
@@ -101,7 +103,7 @@ class Session(wiring.Component):
             raise SpikewrightError(
                 f"Readout has {last.classes} classes; allowed are 65536 where a host reads them."
             )
-        self.source = plan.source
+        self.source, self.reload = plan.source, plan.reload
         link = plans.Link("status", 1, 2, 1, IntType(0, 255))
         self.status = Buffer(plans.Buffer("status", (link,), (link,), in_flight))
         super().__init__(
@@ -113,6 +115,7 @@ class Session(wiring.Component):
                 "clear": In(1),
                 "busy": Out(1),
                 "refusal": Out(Refusal()),
+                **({"refuse": In(1)} if plan.reload else {}),
             }
         )
 
@@ -138,7 +141,10 @@ class Session(wiring.Component):
             move.eq(o.valid & o.ready),
             o.payload.eq(Mux(filling, 0, clean)),
         ]
-        told = Mux(last & (i.payload.code != 0), i.payload.code, Mux(outside, Code.RANGE, code))
+        wrong: Value = Mux(outside, Code.RANGE, code)
+        if self.reload:
+            wrong = Mux(self.refuse, Code.BUSY, wrong)
+        told = Mux(last & (i.payload.code != 0), i.payload.code, wrong)
         m.d.comb += status.payload.eq(Cat(told, i.payload.sequence))
         with m.If(filling):
             room = ~final | status.ready

@@ -37,7 +37,7 @@ class Stepwise(Engine):
 
     def __init__(self, station: tile.Stepwise, image: Image) -> None:
         super().__init__(station)
-        self.parameters = Memory(image.width, station.groups, image.name, image.words)
+        self.memory = self.parameters = Memory(image.width, station.groups, image.name, image.words)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, ValueLike, sign
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.memory import Memory
 from hw.parity import Guarded
 from ir import plan
 from ir.types import IntType
@@ -144,9 +145,15 @@ class Engine(Guarded):
         One per input link of the station, unless ``names`` calls them otherwise.
     o or o0, o1.. : Out(stream of the output link)
         One per output link.
+
+    Attributes
+    ----------
+    memory : Memory or None
+        That of the station's image, if it has one.
     """
 
     names: tuple[str, ...] = ()
+    memory: Memory | None = None
 
     def __init__(self, station: plan.Station) -> None:
         self.station = station

@@ -38,7 +38,7 @@ class Synapse(Engine):
     def __init__(self, station: plan.Synapse, image: Image) -> None:
         super().__init__(station)
         depth = station.neuron_fold * station.synapse_fold
-        self.weights = Memory(image.width, depth, image.name, image.words)
+        self.memory = self.weights = Memory(image.width, depth, image.name, image.words)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.core import Core
 from hw.registers import INSIDE, Access, Registers
+from hw.reload import SHOWN, Reloader
 from hw.session import ANSWER, IN_FLIGHT, Refusal, Session, packet
 from ir import plan as plans
 from ir.image import Image, network_image
@@ -58,6 +59,7 @@ class System(wiring.Component):
         self.plan = plan
         self.core = Core(plan, images, spikes=spikes)
         self.session = Session(plan, in_flight)
+        self.reloader = Reloader(plan, digest) if plan.reload else None
         listed = registers(plan, digest, spikes=spikes)
         self.registers = Registers(listed, network_image(digest) if patchable else None)
         super().__init__(
@@ -90,9 +92,20 @@ class System(wiring.Component):
         ]
         if "fault" in core.signature.members:
             m.d.comb += registers.fault.eq(core.fault)
+        reloader = self.reloader
+        if reloader is not None:
+            m.submodules.reloader = reloader
+            wiring.connect(m, registers.orders, reloader.orders)
+            wiring.connect(m, reloader.bus, core.reload)
+            m.d.comb += [
+                # A sample whose first word waits may begin in this very cycle.
+                reloader.busy.eq(session.busy | session.i.valid),
+                session.refuse.eq(reloader.loading),
+            ]
         for register in registers.registers:
             if not register.constant and register.name not in INSIDE:
                 name = register.name.lower()
-                value = getattr(core, name.replace("spikes_", "spikes"))
+                owner = reloader if reloader is not None and name in SHOWN else core
+                value = getattr(owner, name.replace("spikes_", "spikes"))
                 m.d.comb += getattr(registers.values, name).eq(value)
         return m

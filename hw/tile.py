@@ -44,7 +44,7 @@ class Tile(Engine):
     def __init__(self, station: tile.Tile, image: Image) -> None:
         super().__init__(station)
         depth = station.passes * station.tables.words
-        self.weights = Memory(image.width, depth, image.name, image.words)
+        self.memory = self.weights = Memory(image.width, depth, image.name, image.words)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

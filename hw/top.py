@@ -20,6 +20,7 @@ from hw.maximum import Maximum
 from hw.mix import Mix
 from hw.neuron import Neurons
 from hw.recall import Recall
+from hw.reload import Bus, connect
 from hw.reorder import Reorder
 from hw.serial import SerialNeurons
 from hw.spikes import Spikes
@@ -31,7 +32,7 @@ from hw.window import Window
 from ir import plan as plans
 from ir import readout
 from ir.errors import SpikewrightError
-from ir.image import Image
+from ir.image import Image, shapes
 from ir.registers import spiking
 
 TOP = "accelerator"
@@ -126,7 +127,8 @@ def ports(plan: plans.Plan, *, spikes: bool = False) -> dict[str, wiring.Member]
     found = {"i": In(port(plan.source)), "o": Out(stream.Signature(layout(last)))}
     counters = [f"spikes{n}" for n in range(len(spiking(plan)))] if spikes else []
     found |= {name: Out(32) for name in (*COUNTERS, *counters)}
-    return found | ({"fault": Out(1)} if plan.parity else {})
+    found |= {"fault": Out(1)} if plan.parity else {}
+    return found | ({"reload": In(Bus(plan))} if plan.reload else {})
 
 
 class Accelerator(wiring.Component):
@@ -165,6 +167,8 @@ class Accelerator(wiring.Component):
     fault : Out(1)
         Only if the plan has parity: high from at most five cycles after a word with a flipped bit
         was read until reset.
+    reload : In(Bus)
+        Only if the plan has it: writes the memories with an image, and reads them back.
     spikes0, spikes1.. : Out(32)
         Spikes that left each layer of :func:`ir.registers.spiking`, if they are counted.
 
@@ -218,6 +222,13 @@ class Accelerator(wiring.Component):
                 getattr(self, f"spikes{n}").eq(counter.count),
             ]
         self._count(m)
+        if self.plan.reload:
+            ports = {}
+            for name, (width, _) in shapes(self.plan).items():
+                memory = self.engines[identifier(name)].memory
+                assert memory is not None
+                ports[name] = memory.open(width)
+            connect(m, self.reload, list(ports.values()))
         if self.plan.parity:
             faults = Cat(engine.protect() for engine in self.engines.values())
             m.d.sync += self.fault.eq(self.fault | faults.any())

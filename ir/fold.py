@@ -96,6 +96,9 @@ class Hardware:
     parity : bool
         Whether every word of every memory carries a parity bit, and the top an output ``fault``.
         Predicted LUTs and memories are those without.
+    reload : bool
+        Whether a host may write the memories that have an image while the accelerator runs.
+        Predicted LUTs are those without.
 
     Raises
     ------
@@ -110,6 +113,7 @@ class Hardware:
     fabric: str = "plain"
     kind: str = "stream"
     parity: bool = False
+    reload: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.lanes, int) or not 1 <= self.lanes <= 1 << 20:

@@ -200,6 +200,20 @@ def network_image(digest: str) -> Image:
     return Image("registers.network", 32, (int(digest[:8], 16),))
 
 
+def shapes(plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return (width [bit], depth) of every memory with an image as it is stored, by station name.
+
+    The order is that of the plan; a memory's place in it is its number when it is reloaded.
+    """
+    found = {}
+    for station in plan.stations:
+        shape = layout(station)
+        if shape is not None:
+            depth, fields = shape
+            found[station.name] = sum(field.width for field in fields) + plan.parity, depth
+    return found
+
+
 def restore(network: Network, plan: Plan, loaded: dict[str, Image]) -> Network:
     """Return ``network`` with the arrays that ``loaded`` images hold, as the hardware decodes them.
 

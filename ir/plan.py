@@ -401,6 +401,8 @@ class Plan:
     fold_of : mapping of layer name to (pe, simd)
     parity : bool
         Whether memories are guarded, see :class:`ir.fold.Hardware`.
+    reload : bool
+        Whether memories with an image have a port to write them.
     """
 
     steps: int
@@ -409,6 +411,7 @@ class Plan:
     sink: Link
     fold_of: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     parity: bool = False
+    reload: bool = False
 
     @cached_property
     def links(self) -> dict[str, Link]:

@@ -55,7 +55,8 @@ def assemble(network: Network, hardware: Hardware, folds: Mapping[str, Fold]) ->
     assert source is not None
     assert link is not None
     fold_of = {name: (fold.pe, fold.simd) for name, fold in folds.items()}
-    return Plan(network.steps, tuple(stations), source, link, fold_of, hardware.parity)
+    more = {"parity": hardware.parity, "reload": hardware.reload}
+    return Plan(network.steps, tuple(stations), source, link, fold_of, **more)
 
 
 def entering(layer: Input, lanes: int, network: Network) -> Words:

@@ -61,6 +61,7 @@ class Code(IntEnum):
     RESET = 12
     FULL = 13
     EMPTY = 14
+    BUSY = 15
 
     @property
     def meaning(self) -> str:
@@ -84,6 +85,7 @@ MEANINGS = {
     Code.RESET: "a reset came while the answer was under way",
     Code.FULL: "the input has no room",
     Code.EMPTY: "the output holds nothing",
+    Code.BUSY: "samples are under way, or memories are being reloaded",
 }
 
 

@@ -83,7 +83,7 @@ def _bits(low: int, bits: int) -> str:
 
 
 def _value(register: Register) -> str:
-    return f"0x{register.reset:x}" if register.constant else str(register.reset)
+    return f"0x{register.reset:x}" if register.constant or register.reset else "0"
 
 
 def _capital(text: str) -> str:

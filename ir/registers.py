@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ir.errors import SpikewrightError
 from ir.plan import Link, Neurons, Plan
@@ -10,8 +10,9 @@ from ir.plan import Link, Neurons, Plan
 MAGIC = int.from_bytes(b"SPKW", "big")
 VERSION = 1
 ADDRESS_BITS = 16
-WINDOW, SPIKES = 0x80, 0x100
-"""Byte addresses of the data window, and of the first counter of spikes."""
+RELOAD, WINDOW, SPIKES = 0x40, 0x80, 0x100
+"""Byte addresses of the registers of a reload, of the data window, and of the first counter of
+spikes."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,22 @@ def registers(
         Register(name, 4 * index, "r", text, value, True, unit=unit)
         for index, (name, value, text, unit) in enumerate(facts)
     ]
+    if plan.reload:
+        found = [
+            replace(each, access="rw", constant=False, description=f"{each.description}{_NAMED}")
+            if each.name == "NETWORK"
+            else each
+            for each in found
+        ]
     found += [
         Register(name, 4 * (len(facts) + index), access, text, fields=fields, unit=unit)
         for index, (name, access, text, fields, unit) in enumerate(_LIVE)
     ]
+    if plan.reload:
+        found += [
+            Register(name, RELOAD + 4 * index, access, text)
+            for index, (name, access, text) in enumerate(_RELOAD)
+        ]
     if window:
         found += [
             Register(name, WINDOW + 4 * index, access, text, fields=fields)
@@ -170,6 +183,23 @@ _LIVE: tuple[tuple[str, str, str, tuple[Field, ...], str], ...] = (
     ("INTERVAL", "r", "between the last outputs of the last two samples", (), "cycle"),
     ("INPUT_STALLS", "r", "cycles in which the core waited for its source", (), "cycle"),
     ("OUTPUT_STALLS", "r", "cycles in which the core waited for its sink", (), "cycle"),
+)
+
+_NAMED = "; 0 from a write to RELOAD_MEMORY until it is written, which resets as CONTROL does"
+
+_RELOAD: tuple[tuple[str, str, str], ...] = (
+    (
+        "RELOAD_MEMORY",
+        "rw",
+        "number of the memory to write; no sample has an answer until NETWORK is written",
+    ),
+    ("RELOAD_DATA", "rw", "next 32 bits of a word, lowest first, unused bits 0; reads as 0"),
+    ("RELOAD_ADDRESS", "r", "words of that memory written so far"),
+    (
+        "RELOAD_CHECKSUM",
+        "rw",
+        "a write starts to read the memory back; then the CRC-32 of all its words in whole 32 bits",
+    ),
 )
 
 _WINDOW: tuple[tuple[str, str, str, tuple[Field, ...]], ...] = (

@@ -342,6 +342,7 @@ def _hardware(take: _Fields) -> Hardware:
         fabric=take.take("fabric", str),
         kind=take.take("kind", str),
         parity=take.take("parity", bool) if "parity" in take.entry else False,
+        reload=take.take("reload", bool) if "reload" in take.entry else False,
     )
     take.done()
     return hardware

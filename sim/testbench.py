@@ -167,6 +167,11 @@ def generate(
     return Bench(_text(top, widths, streams, counters, output_words, dialect), header, streams)
 
 
+def _idle(name: str) -> str:
+    """Return what keeps an input at rest: nobody writes memories here."""
+    return " = 0" if name.startswith("reload__") and name != "reload__found" else ""
+
+
 def _header(streams: Mapping[str, Stream]) -> str:
     rows = "".join(
         f" \\\n    X({index}, {stream.name}, {stream.words - 1})"
@@ -186,7 +191,9 @@ def _text(
 ) -> str:
     outside = ("clk", "rst", "i__valid", "i__payload", "o__ready")
     wires = [
-        f"  wire [{width - 1}:0] {name};" for name, width in widths.items() if name not in outside
+        f"  wire [{width - 1}:0] {name}{_idle(name)};"
+        for name, width in widths.items()
+        if name not in outside
     ]
     monitors = [dialect.monitor(index, stream) for index, stream in enumerate(streams.values())]
     padded = str(32 * (streams["i"].words - 1))

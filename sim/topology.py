@@ -6,6 +6,7 @@ A topology is a mapping of plain values, so that it can be stored and made small
     steps: 3
     widths: format           # or actual
     parity: true             # false without it
+    reload: true             # false without it
     pass: 0                  # place among the divisors of T, largest first, of steps_per_pass
     input: {channels: 2, height: 3, width: 5, high: 16, moving: false}
     parts:
@@ -213,7 +214,12 @@ def _build(topology: Topology) -> tuple[Network, Hardware]:
     }
     steps = _largest(network.steps, topology["pass"])
     return network, Hardware(
-        1 << 20, steps, folds, topology["widths"], parity=topology.get("parity", False)
+        1 << 20,
+        steps,
+        folds,
+        topology["widths"],
+        parity=topology.get("parity", False),
+        reload=topology.get("reload", False),
     )
 
 

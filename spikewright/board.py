@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from boards import Board
     from ir.network import Network
     from ir.plan import Plan
+    from spikewright.host import Reloaded
 
 SIMULATED = "simulated"
 """Port that stands for a simulated board."""
@@ -40,6 +41,12 @@ def build(
     patchable: Annotated[
         bool, typer.Option("--patchable", help="Weights in block RAM, for the verb patch.")
     ] = False,
+    reload: Annotated[
+        bool | None,
+        typer.Option(
+            "--reload/--no-reload", help="Memories that a host writes; beats the export's."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Make Verilog, constraints, memory images and, with the open tools, a bitstream."""
@@ -48,14 +55,8 @@ def build(
 
     chosen = load(board)
     with progress() as tell:
-        found = make(
-            *(path, chosen, out),
-            baud=baud,
-            seed=seed,
-            refold=refold,
-            patchable=patchable,
-            tell=tell,
-        )
+        options: dict[str, Any] = {"baud": baud, "seed": seed, "refold": refold, "reload": reload}
+        found = make(path, chosen, out, **options, patchable=patchable, tell=tell)
     show(found, json)
     if found["met"] is False:
         raise SpikewrightError(
@@ -73,13 +74,15 @@ def make(
     seed: int,
     refold: bool,
     patchable: bool = False,
+    reload: bool | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Build an export for a board into ``out``; return a summary.
 
     ``OUT/verilog`` is the design with its register map, ``OUT/images`` the memories in the formats
     of vendors' tools, beside them the constraints and the bitstream where there is one; for AMD
-    parts the scripts that build one in Vivado, and a driver where a processor is the host.
+    parts the scripts that build one in Vivado, and a driver where a processor is the host. What can
+    be reloaded or patched leaves what was built, folds of the board included, in ``OUT/export``.
     """
     from dataclasses import asdict
 
@@ -99,7 +102,10 @@ def make(
         check(board)
     if patchable:
         patching.check(board)
-    loaded = stages.load_export(path, widths="format" if patchable else None)
+    widths = "format" if patchable else None
+    loaded = stages.load_export(path, widths=widths, reload=reload)
+    if patchable and loaded.hardware.reload:
+        raise SpikewrightError("Options --patchable and --reload are not allowed together.")
     export, _ = folded(loaded, board, board.budget(), refold=refold)
     plan = stages.make_plan(export)
     predicted = schedule(plan)
@@ -112,6 +118,8 @@ def make(
     wrapper = Wrapper(board.bus, float(board.clock_hz), baud, patchable=patchable)
     manifest = emit(export.network, plan, out / "verilog", wrapper)
     (out / "images").mkdir(parents=True, exist_ok=True)
+    if patchable or plan.reload:
+        save(out / BUILT, export.network, export.hardware, export.samples)
     for image in images(export.network, plan).values():
         for suffix, writer in WRITERS.items():
             name = f"{Path(image.name).stem}.{suffix}"
@@ -133,7 +141,6 @@ def make(
     if board.fabric in SUFFIXES:
         source, routed = out / "verilog", None
         if patchable:
-            save(out / BUILT, export.network, export.hardware)
             contents, _ = memories(export.network, plan)
             source, routed = out / "randomised", out / patching.ROUTED
             patching.randomise(out / "verilog", source, contents)
@@ -207,13 +214,24 @@ def run(
     samples: Annotated[int | None, typer.Option(help="First samples only.", min=1)] = None,
     baud: Annotated[int, typer.Option(help="Bits per second.")] = BAUD,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 2.0,
+    built: Annotated[
+        Path | None,
+        typer.Option(help="Export that the board was built of; EXPORT is loaded into it first."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Send images or samples to a board; compare with the golden model, measure latency."""
     from spikewright.screen import print_rows, progress, show
 
     with progress() as tell:
-        found = measure(path, port, images, samples=samples, baud=baud, timeout=timeout, tell=tell)
+        found = measure(
+            *(path, port, images),
+            samples=samples,
+            baud=baud,
+            timeout=timeout,
+            built=built,
+            tell=tell,
+        )
     if images and not json:
         print_rows({"rows": found.pop("images")}, False)
     show(found, json)
@@ -232,11 +250,13 @@ def measure(
     samples: int | None = None,
     baud: int = BAUD,
     timeout: float = 2.0,
+    built: Path | None = None,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Return what a board answers to images or to samples, beside the golden model's answers.
 
-    The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART.
+    The port ``simulated`` is a board of its own, in Verilator, at the pins of its UART. With
+    ``built``, the export that the board was built of, the network is loaded into that first.
     """
     import statistics
     from contextlib import ExitStack
@@ -245,12 +265,16 @@ def measure(
 
     from hw.emit import network_digest
     from ir import golden
+    from ir.bounds import check
     from sim.stimulus import pack
     from spikewright.host import Device
     from spikewright.picture import read
 
     export = stages.load_export(path)
-    plan, network = stages.make_plan(export), export.network
+    base = export if built is None else stages.load_export(built, reload=True)
+    plan, network = stages.make_plan(base), export.network
+    if built is not None:
+        check(network, base)
     labels: Any = ()
     if images:
         pixels = np.stack([read(image, network.input) for image in images])
@@ -264,10 +288,11 @@ def measure(
     results = []
     with ExitStack() as stack:
         if port == SIMULATED:
-            port, timeout = stack.enter_context(_simulated(network, plan)), 60.0
+            port, timeout = stack.enter_context(_simulated(base.network, plan)), 60.0
         board = stack.enter_context(
             Device(port, plan, network_digest(network), baud=baud, timeout=timeout)
         )
+        reloaded = None if built is None else board.reload(network, base, tell)
         board.reset()
         for result in board.infer(words):
             results.append(result)
@@ -296,4 +321,12 @@ def measure(
             "most": round(1e3 * seconds[-1], 2),
         },
         "counters": counters,
+        **({} if reloaded is None else {"reloaded": _told(reloaded)}),
     }
+
+
+def _told(reloaded: Reloaded) -> dict[str, Any]:
+    """Return what a reload did; it raises unless every checksum matches."""
+    from dataclasses import asdict
+
+    return asdict(reloaded) | {"seconds": round(reloaded.seconds, 3), "checksums": "match"}

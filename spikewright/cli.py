@@ -42,6 +42,10 @@ Parity = Annotated[
     bool | None,
     typer.Option("--parity/--no-parity", help="Guard memories by parity; beats the export's."),
 ]
+Reload = Annotated[
+    bool | None,
+    typer.Option("--reload/--no-reload", help="Memories that a host writes; beats the export's."),
+]
 Widths = Annotated[str | None, typer.Option(help="actual or format; beats the export's.")]
 
 
@@ -146,13 +150,14 @@ def generate(
     lanes: Lanes = None,
     widths: Widths = None,
     parity: Parity = None,
+    reload: Reload = None,
     json: AsJson = False,
 ) -> None:
     """Write Verilog and memory images; needs no PyTorch."""
     from spikewright.screen import show, working
 
     with working("generate"):
-        loaded = stages.load_export(path, lanes, widths, parity)
+        loaded = stages.load_export(path, lanes, widths, parity, reload)
         found = stages.generate(
             loaded,
             stages.make_plan(loaded),
@@ -183,12 +188,13 @@ def simulate(
     lanes: Lanes = None,
     widths: Widths = None,
     parity: Parity = None,
+    reload: Reload = None,
     json: AsJson = False,
 ) -> None:
     """Co-simulate on Verilator; compare every spike and every predicted cycle."""
     from spikewright.screen import progress, show, verdict, working
 
-    loaded = stages.load_export(path, lanes, widths, parity)
+    loaded = stages.load_export(path, lanes, widths, parity, reload)
     with progress() as tell:
         found = stages.simulate(
             loaded,
@@ -238,6 +244,7 @@ def synthesize(
     lanes: Lanes = None,
     widths: Widths = None,
     parity: Parity = None,
+    reload: Reload = None,
     json: AsJson = False,
 ) -> None:
     """Count LUTs, flip-flops, block RAM and DSPs per module with Yosys."""
@@ -245,7 +252,7 @@ def synthesize(
     from spikewright.screen import listed, progress, show
 
     chosen, fabrics = load(board), listed(fabric)
-    loaded = stages.load_export(path, lanes, widths, parity)
+    loaded = stages.load_export(path, lanes, widths, parity, reload)
     with progress() as tell:
         plan = stages.make_plan(loaded)
         stages.generate(loaded, plan, out / "verilog")

@@ -7,11 +7,13 @@ The same class talks to a board on the desk (``/dev/ttyUSB0``) and to the simula
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ir.errors import SpikewrightError
+from ir.image import Image, images, shapes, stored
 from ir.protocol import (
     Answer,
     Code,
@@ -27,6 +29,10 @@ from ir.protocol import (
     write,
 )
 from ir.registers import MAGIC, VERSION, registers
+
+if TYPE_CHECKING:
+    from ir.network import Network
+    from ir.store import Export
 
 BAUD = 1_000_000
 TIMEOUT, RETRIES = 2.0, 3
@@ -51,6 +57,25 @@ class Result:
     tries: int
 
 
+@dataclass(frozen=True)
+class Reloaded:
+    """What a reload did.
+
+    Parameters
+    ----------
+    memories, words : int
+        Written, and read back with the right checksum.
+    seconds : float
+    tries : int
+        Memories written, those included whose checksum was wrong.
+    """
+
+    memories: int
+    words: int
+    seconds: float
+    tries: int
+
+
 class Device:
     """A board with an accelerator behind its serial port; a context manager.
 
@@ -61,7 +86,8 @@ class Device:
     plan : ir.plan.Plan
         Of the network that the board should hold.
     digest : str
-        SHA-256 of that network, in hexadecimal digits, as the manifest of the Verilog says.
+        SHA-256 of that network, in hexadecimal digits, as the manifest of the Verilog says. Where
+        the plan has a reload, only samples need the board to hold it.
     baud : int
         Bits per second.
     timeout : float
@@ -96,6 +122,7 @@ class Device:
         import serial
 
         self.port, self.plan, self.retries, self.timeout = port, plan, retries, timeout
+        self.digest = digest
         self.registers = {each.name: each for each in registers(plan, digest)}
         self._sequence = 0
         self._decoder = Decoder()
@@ -105,7 +132,7 @@ class Device:
         except (OSError, ValueError) as error:
             raise SpikewrightError(f"Port {port} cannot be opened: {error}.") from error
         try:
-            self._check(digest)
+            self._check()
         except BaseException:
             self.close()
             raise
@@ -155,8 +182,10 @@ class Device:
         Raises
         ------
         SpikewrightError
-            If the board refuses a sample, or does not answer.
+            If the board holds another network, refuses a sample, or does not answer.
         """
+        if self.plan.reload:
+            self._expect("NETWORK", int(self.digest[:8], 16))
         link = self.plan.source
         for index, words in enumerate(samples):
             if len(words) != link.words:
@@ -175,25 +204,110 @@ class Device:
             )
         return self.registers[name].address
 
-    def _check(self, digest: str) -> None:
+    def reload(
+        self,
+        network: Network,
+        built: Export,
+        tell: Callable[[str, int, int], None] | None = None,
+    ) -> Reloaded:
+        """Write the memories of another network, and let the board answer as that.
+
+        Every memory is read back by the board; one whose checksum is wrong is written again, as
+        often as a frame is sent again.
+
+        Parameters
+        ----------
+        network : Network
+        built : Export
+            What the board was built of, and the plan of this device was made of.
+        tell : callable, optional
+            Called with a noun, the memories done and all of them.
+
+        Raises
+        ------
+        SpikewrightError
+            If the network does not fit the build (see :func:`ir.bounds.check`), which leaves the
+            board as it was; or if the board refuses, does not answer, or reads back something
+            else, which leaves it without a network.
+        """
+        from hw.emit import network_digest
+        from ir.bounds import check
+
+        check(network, built)
+        contents, sizes = images(network, self.plan), shapes(self.plan)
+        begin, tries = time.monotonic(), 0
+        for number, name in enumerate(sizes):
+            tries += self._load(number, stored(contents[name], self.plan))
+            if tell is not None:
+                tell("reload", number + 1, len(sizes))
+        self.digest = network_digest(network)
+        try:
+            self.write("NETWORK", int(self.digest[:8], 16))
+        except SpikewrightError:
+            # A board that did it, and whose reply was lost, refuses to do it again.
+            self._expect("NETWORK", int(self.digest[:8], 16))
+        words = sum(depth for _, depth in sizes.values())
+        return Reloaded(len(sizes), words, time.monotonic() - begin, tries)
+
+    def _load(self, number: int, image: Image) -> int:
+        """Write one memory until it reads back right; return how often."""
+        parts = -(-image.width // 32)
+        data = b"".join(word.to_bytes(4 * parts, "little") for word in image.words)
+        wanted, address, said = zlib.crc32(data), self._address("RELOAD_DATA"), ""
+        for tried in range(1, self.retries + 2):
+            self.write("RELOAD_MEMORY", number)
+            try:
+                # Not sent again: a part whose reply was lost would be written twice.
+                for value in words_of(data):
+                    payload = write(address, value)
+                    self._ask(Kind.WRITE, payload, "write of RELOAD_DATA", tries=1)
+                self.write("RELOAD_CHECKSUM", 0)
+                found = self._checksum()
+            except SpikewrightError as error:
+                said = str(error)
+                continue
+            if found == wanted:
+                return tried
+            said = f"The checksum is {found:#010x}; allowed is {wanted:#010x}."
+        raise SpikewrightError(
+            f"Memory of {image.station} was not reloaded by the board at {self.port} in "
+            f"{self.retries + 1} tries: {said}"
+        )
+
+    def _checksum(self) -> int:
+        """Return the checksum as soon as the board has read the memory back."""
+        until = time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.read("RELOAD_CHECKSUM")
+            except SpikewrightError:
+                if time.monotonic() > until:
+                    raise
+
+    def _check(self) -> None:
         """Refuse what is no accelerator, or another one."""
         wanted: Mapping[str, int] = {
             "MAGIC": MAGIC,
             "VERSION": VERSION,
-            "NETWORK": int(digest[:8], 16),
+            **({} if self.plan.reload else {"NETWORK": int(self.digest[:8], 16)}),
             "INPUT_WORDS": self.plan.source.words,
             "CLASSES": self.plan.sink.words,
         }
         for name, value in wanted.items():
-            if (found := self.read(name)) != value:
-                raise SpikewrightError(
-                    f"Board at {self.port} has {name} {found:#x}; the network asks for {value:#x}."
-                )
+            self._expect(name, value)
 
-    def _ask(self, kind: Kind, payload: bytes, what: str) -> tuple[Frame, float, int]:
+    def _expect(self, name: str, value: int) -> None:
+        if (found := self.read(name)) != value:
+            raise SpikewrightError(
+                f"Board at {self.port} has {name} {found:#x}; the network asks for {value:#x}."
+            )
+
+    def _ask(
+        self, kind: Kind, payload: bytes, what: str, tries: int = 0
+    ) -> tuple[Frame, float, int]:
         """Return (reply, seconds, tries) of a frame, sent again until there is a good reply."""
         said = "nothing"
-        for number in range(1, self.retries + 2):
+        for number in range(1, (tries or self.retries + 1) + 1):
             self._sequence = (self._sequence + 1) % 256
             begin = time.monotonic()
             self._line.write(encode(Frame(kind, self._sequence, payload)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ir.network import Network
     from ir.plan import Plan
 
-BUILT = "built"
+BUILT = "export"
 """Folder below a build with the export that it was made of."""
 
 

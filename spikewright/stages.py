@@ -119,20 +119,19 @@ def specimen(config: Path, out: Path, images: int, seed: int) -> dict[str, Any]:
 
 
 def load_export(
-    path: Path, lanes: int | None = None, widths: str | None = None, parity: bool | None = None
+    path: Path,
+    lanes: int | None = None,
+    widths: str | None = None,
+    parity: bool | None = None,
+    reload: bool | None = None,
 ) -> Export:
     """Read an export directory; flags beat the hardware section that is recorded in it."""
     from ir.store import load
 
     loaded = load(path)
-    hardware = loaded.hardware
-    if lanes is not None:
-        hardware = replace(hardware, lanes=lanes)
-    if widths is not None:
-        hardware = replace(hardware, widths=widths)
-    if parity is not None:
-        hardware = replace(hardware, parity=parity)
-    return replace(loaded, hardware=hardware)
+    asked = {"lanes": lanes, "widths": widths, "parity": parity, "reload": reload}
+    beating: dict[str, Any] = {name: each for name, each in asked.items() if each is not None}
+    return replace(loaded, hardware=replace(loaded.hardware, **beating))
 
 
 def make_plan(export: Export) -> Plan:

@@ -298,6 +298,7 @@ class Hardware(Section):
     fabric: Literal["plain", "ecp5", "gowin", "xc7", "ice40"] = "plain"
     kind: Literal["stream", "table"] = "stream"
     parity: bool = False
+    reload: bool = False
     folds: dict[str, Fold]
     channels: dict[str, Size] = {}
 
@@ -313,6 +314,7 @@ class Hardware(Section):
             self.fabric,
             self.kind,
             self.parity,
+            self.reload,
         )
 
 

@@ -95,7 +95,7 @@ def test_the_interpreter_finds_what_is_wrong(sources, change, said):
 
 
 @pytest.mark.parametrize("state, said", [
-    ({"slack": "-0.25"}, "Timing is missed by 0.25 ns."),
+    ({"slack": "-0.25"}, "Timing (setup) is missed by 0.25 ns."),
     ({"progress": "30%"}, "Implementation failed."),
 ])
 def test_a_failed_build_is_said(sources, state, said):

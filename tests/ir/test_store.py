@@ -39,12 +39,13 @@ def same(a, b):
         assert np.array_equal(a.samples.labels, b.samples.labels)
 
 
-def test_parity_is_recorded_where_it_is_asked_for(export, tmp_path):
-    for parity in (False, True):
-        save(tmp_path / "x", export.network, replace(export.hardware, parity=parity))
-        assert load(tmp_path / "x").hardware.parity is parity
+@pytest.mark.parametrize("flag", ["parity", "reload"])
+def test_flags_are_recorded_where_they_are_asked_for(export, tmp_path, flag):
+    for given in (False, True):
+        save(tmp_path / "x", export.network, replace(export.hardware, **{flag: given}))
+        assert getattr(load(tmp_path / "x").hardware, flag) is given
         known = json.loads((tmp_path / "x/network.json").read_text())["hardware"]
-        assert ("parity" in known) is parity
+        assert (flag in known) is given
 
 
 def test_round_trip_gives_the_same_network_and_the_same_bytes(export, directory, tmp_path):
