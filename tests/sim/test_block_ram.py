@@ -37,7 +37,7 @@ def design(folder):
     return contents
 
 
-@pytest.fixture(scope="module", params=FABRICS)
+@pytest.fixture(scope="module", params=["ecp5", pytest.param("ice40", marks=pytest.mark.slow)])
 def placed(request, tmp_path_factory):
     """Return fabric, text of the placed design and the bits of its memories."""
     folder = tmp_path_factory.mktemp(request.param)
