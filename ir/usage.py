@@ -27,6 +27,10 @@ class Usage:
         sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
         return Usage(**sums)
 
+    def within(self, budget: Usage) -> bool:
+        """Return whether a budget has all of this."""
+        return all(own <= getattr(budget, name) for name, own in asdict(self).items())
+
     def beside(self, other: Usage) -> Usage:
         """Return what of this budget ``other`` leaves.
 

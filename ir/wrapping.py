@@ -5,16 +5,11 @@ The counters of spikes inside the accelerator belong to it: without a bus nobody
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ir import mapping
 from ir.characterisation import Characterisation
 from ir.cost import costs_of, usage
 from ir.features import Features, tree
-from ir.fold import Hardware
-from ir.network import Network
 from ir.plan import Link, Plan
-from ir.planner import build
 from ir.registers import spiking
 from ir.schedule import Schedule, schedule
 from ir.usage import Usage
@@ -83,17 +78,10 @@ def top() -> Usage:
     return Usage(lut=BLINK_BITS + WAIT_BITS, ff=BLINK_BITS + WAIT_BITS)
 
 
-def beside(budget: Usage, network: Network, hardware: Hardware, bus: str) -> Usage:
-    """Return what a bus, and the top around a UART, leave of a budget before folds are chosen.
-
-    Raises
-    ------
-    SpikewrightError
-        If the fabric was not measured.
-    """
-    plan = build(network, replace(hardware, folds={}, kind="stream"))
-    taken = predict(plan, bus, hardware.fabric)
-    return budget.beside(taken + top() if bus == "uart" else taken)
+def around(plan: Plan, bus: str, fabric: str) -> Usage:
+    """Return what a bus takes and, where it is a UART, the top of a board around it."""
+    taken = predict(plan, bus, fabric)
+    return taken + top() if bus == "uart" else taken
 
 
 def _spikes(link: Link) -> Features:

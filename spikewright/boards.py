@@ -11,13 +11,13 @@ import typer
 
 from boards.board import FILL
 from ir.errors import SpikewrightError
-from ir.usage import Usage
 from spikewright import stages
 
 if TYPE_CHECKING:
     from boards import Board
     from ir.plan import Plan
     from ir.store import Export
+    from ir.usage import Usage
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -240,10 +240,9 @@ def folded(
 def taken(plan: Plan, board: Board) -> Usage:
     """Return what an accelerator is predicted to take, with the bus and the top of a board."""
     from ir.cost import predict_plan
-    from ir.wrapping import predict, top
+    from ir.wrapping import around
 
-    found = predict(plan, board.bus, board.counted_as)
-    found += top() if board.pins else Usage()
+    found = around(plan, board.bus, board.counted_as)
     return sum(predict_plan(plan, board.counted_as).values(), found)
 
 

@@ -159,11 +159,18 @@ def target(
 def solve(export: Export, board: Board, budget: Usage, aim: str, limit: int | None) -> Design:
     """Return the folds that serve an aim best within a budget, beside the bus of a board."""
     from ir.design import design
-    from ir.wrapping import beside
+    from ir.planner import build
+    from ir.wrapping import around
 
     hardware = replace(export.hardware, fabric=board.counted_as)
-    left = beside(budget, export.network, hardware, board.bus)
-    return design(export.network, hardware, left, aim, limit)
+    plan = build(export.network, replace(hardware, folds={}, kind="stream"))
+    for _ in range(4):  # what the bus takes depends on the folds a little
+        left = budget.beside(around(plan, board.bus, board.counted_as))
+        found = design(export.network, hardware, left, aim, limit)
+        plan = found.plan
+        if (found.used + around(plan, board.bus, board.counted_as)).within(budget):
+            break
+    return found
 
 
 def fold(
