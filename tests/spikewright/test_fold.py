@@ -15,7 +15,7 @@ def board(tmp_path_factory) -> Path:
     """Return a board on which the tiny network is short of LUTs."""
     text = (CONFIGS.parent / "boards" / "ulx3s_25f.yaml").read_text()
     path = tmp_path_factory.mktemp("boards") / "small.yaml"
-    path.write_text(text.replace("lut: 24288", "lut: 4200").replace("ulx3s-25f", "small"))
+    path.write_text(text.replace("lut: 24288", "lut: 6000").replace("ulx3s-25f", "small"))
     return path
 
 
