@@ -41,8 +41,8 @@ from spikewright.screen import print_rows
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 """Modules of ``hw`` that are no engines."""
-BUSES = ("axi", "core", "framed", "inbox", "packet", "registers", "session", "slip", "spi")
-BUSES += ("system", "uart", "wishbone", "wrap")
+BUSES = ("axi", "core", "framed", "inbox", "packet", "registers", "reload", "session", "slip")
+BUSES += ("spi", "system", "uart", "wishbone", "wrap")
 """Modules of ``hw`` between the pins and the engines."""
 MOST_SECONDS = 300
 MOST_BYTES = 1 << 33
