@@ -15,7 +15,7 @@ def builds() -> Path:
     return Path(__file__).parents[2] / "build" / "simulators"
 
 
-@pytest.mark.parametrize("bus", BUSES)
+@pytest.mark.parametrize("bus", ["axi", "uart", *(pytest.param(bus, marks=pytest.mark.slow) for bus in ("wishbone", "spi"))])
 def test_bus(bus, tmp_path, builds):
     drive(bus, tmp_path, builds)
 

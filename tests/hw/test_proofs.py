@@ -111,7 +111,9 @@ def test_queue_keeps_the_rules_of_streams_for_ever(kind, tmp_path):
     assert reach(Rules(engine(*shortest()[kind])), tmp_path) == "UNSAT"
 
 
-@pytest.mark.parametrize("kind", ENGINES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[pytest.mark.slow] if k == "tile" else []) for k in ENGINES]
+)
 def test_engine_neither_loses_nor_invents_words(kind, tmp_path):
     assert reach(Conserved(engine(*shortest()[kind])), tmp_path) == "UNSAT"
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
@@ -126,6 +127,7 @@ def simulate(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([folder / "obj" / "Vtb"], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_cells_equal_the_plain_description(tmp_path: Path) -> None:
     cores: dict[str, tuple[wiring.Component, wiring.Component]] = {}
     for fabric, arity, scheme in (("ecp5", 2, "pot3"), ("xc7", 3, "u4")):

@@ -292,7 +292,9 @@ def test_topologies_that_cannot_be_generated_are_failures(tmp_path, builds, monk
     assert again.summary() == found
 
 
-@pytest.mark.parametrize("fabric", FABRICS)
+@pytest.mark.parametrize(
+    "fabric", [pytest.param(f, marks=[pytest.mark.slow] if f == "xc7" else []) for f in FABRICS]
+)
 def test_netlists_after_synthesis_are_right(fabric, tmp_path, builds):
     case = Case("own", 0, 0.7, 3, 1, 0.5, 0.5, 1, fabric)
     with Subject(SMALL, tmp_path, builds) as subject:

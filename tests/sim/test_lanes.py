@@ -9,6 +9,7 @@ from sim.lanes import measure_constant, measure_table
 U4 = Scheme.parse("u4")
 
 
+@pytest.mark.slow
 def test_tables_of_7_series(tmp_path: Path) -> None:
     row = measure_table("xc7", U4, 2, 12, loaders=2, banks=2, build_dir=tmp_path)
     assert (row["lanes"], row["load_cycles"], row["latency"]) == (24, 54, 2)

@@ -126,6 +126,7 @@ def test_without_parity_nothing_is_added(builds, tmp_path):
     assert ["output fault" in text for text in texts] == [False, True]
 
 
+@pytest.mark.slow
 def test_no_alarm_and_every_flip_of_an_image_in_verilog(builds, tmp_path):
     with subject(SMALL[0], tmp_path, builds) as found:
         assert found.failure(CASE) is None

@@ -81,6 +81,7 @@ def test_a_small_board_that_is_filled(tmp_path):
     assert (plan["interval"], plan["latency"]) == (measured.interval, measured.latency)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said_with_either_folds():
     network, hardware = NETWORKS["spikformer"]
     board = boards.load("icebreaker")

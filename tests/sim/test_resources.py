@@ -116,7 +116,9 @@ EXPECTED = {  # of the toy: LUTs of the top, block RAM and DSP of its engines
 }
 
 
-@pytest.mark.parametrize("name", FABRICS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ("xc7", "gowin") else []) for n in FABRICS]
+)
 def test_every_fabric(emitted, tmp_path, name):
     found = count(emitted, fabric=fabric(name), build_dir=tmp_path, jobs=1)
     lut, block_ram, dsp = EXPECTED[name]

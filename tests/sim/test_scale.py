@@ -24,7 +24,11 @@ NETWORKS = {"plain": TINY, "xc7": replace(TINY, shortcut=True)}
 
 
 @pytest.mark.parametrize(
-    ("name", "kcycles"), [("spikformer-1-384", 250), ("spikingformer-4-256", 220)]
+    ("name", "kcycles"),
+    [
+        ("spikformer-1-384", 250),
+        pytest.param("spikingformer-4-256", 220, marks=pytest.mark.slow),
+    ],
 )
 def test_whole_networks_keep_most_lanes_busy(name, kcycles, tmp_path):
     anchor = load(name)
@@ -41,7 +45,7 @@ def test_whole_networks_keep_most_lanes_busy(name, kcycles, tmp_path):
         assert f"| {other} | {name}, 4 |" in text
 
 
-@pytest.mark.parametrize("fabric", ["plain", "xc7"])
+@pytest.mark.parametrize("fabric", ["plain", pytest.param("xc7", marks=pytest.mark.slow)])
 def test_tables_in_verilator(fabric, builds, tmp_path):
     network = spikformer(NETWORKS[fabric])
     plan = fit(build(network, Hardware(120, 2, fabric=fabric, kind="table")))

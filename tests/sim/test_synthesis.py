@@ -40,6 +40,7 @@ def test_counts_only(toy, tmp_path):
     assert fabric["total"] == fabric["modules"]["accelerator"]
 
 
+@pytest.mark.slow
 def test_further_fabrics(toy, tmp_path):
     found = synthesize(toy, boards.load("icebreaker"), tmp_path, fabrics=["xc7", "ice40"])
     assert found["resources"].keys() == {"ice40", "xc7"}
@@ -50,6 +51,7 @@ def test_further_fabrics(toy, tmp_path):
         synthesize(toy, BOARD, tmp_path, fabrics=["vax"])
 
 
+@pytest.mark.slow
 def test_another_clock(toy, tmp_path):
     asked = synthesize(toy, BOARD, tmp_path, fabrics=["xc7"], clock_hz=80e6)["resources"]
     assert {name: used["clock_mhz"] for name, used in asked.items()} == {"xc7": 80, "ecp5": 80}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sim.testbench import BENCH, generate
 from sim.verilator import build
 
@@ -16,6 +18,7 @@ def compiled(folder: Path) -> set[str]:
     return {Path(line.split()[-1]).name for line in lines if line.startswith(("g++", "ccache"))}
 
 
+@pytest.mark.slow
 def test_designs_share_the_runtime_and_builds_are_found_by_content(tmp_path):
     first, other, third = (
         TOY,

@@ -31,6 +31,7 @@ def traced(subject, out, builds, verilog=None, **more):
     )
 
 
+@pytest.mark.slow
 def test_a_sample_is_traced_with_a_view_of_every_layer(subject, builds, tmp_path):
     found = traced(subject, tmp_path, builds, sample=2)
     assert (found["sample"], found["mismatches"], found["first_difference"]) == (2, 0, None)

@@ -96,7 +96,7 @@ def test_costs_that_cannot_be_lowered_are_refused(tiny, space, digits):
         costs(settings, digits)
 
 
-@pytest.mark.parametrize("kind", ["stream", "table"])
+@pytest.mark.parametrize("kind", ["stream", pytest.param("table", marks=pytest.mark.slow)])
 def test_cheaper_formats_are_faster_within_the_same_luts(tiny, space, digits, kind):
     entries = tiny.model_dump(mode="json")
     entries["hardware"] |= {"kind": kind, "fabric": "ecp5", "lanes": 512}

@@ -190,6 +190,7 @@ def test_a_sweep_searches_tunes_and_compares(tiny, space, tmp_path):
     assert again == found
 
 
+@pytest.mark.slow
 def test_a_search_for_cycles_says_the_folds_it_counted(tiny, space, tmp_path, few):
     settings = settings_of(tiny, space, candidates=["u2", "u4", "u8"], costs={"cycles": 1.0})
     found = search(settings, tmp_path, few)
@@ -207,6 +208,7 @@ def test_a_search_for_cycles_says_the_folds_it_counted(tiny, space, tmp_path, fe
     assert settings_of(tiny, space).hardware.folds == {}
 
 
+@pytest.mark.slow
 def test_formats_of_the_same_levels_are_trained_once(tiny, space, tmp_path):
     settings = settings_of(tiny, space, candidates=["u2", "u4", "pot2"], lambdas=[1.0], epochs=1)
     told = []
