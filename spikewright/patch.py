@@ -56,13 +56,18 @@ def apply(folder: Path, path: Path, board: Board) -> dict[str, Any]:
             f"Directory {folder} holds no build that can be patched; allowed are those of "
             f"build --patchable."
         )
+    known = parse_json(read_text(folder / "build.json"), "File build.json")
+    if known.get("board") != board.name:
+        raise SpikewrightError(
+            f"Build {folder} was made for board {known.get('board')!s:.64}; board {board.name} is "
+            f"not allowed."
+        )
     began = time.monotonic()
     export, built = stages.load_export(path), stages.load_export(folder / BUILT)
     bounds.check(export.network, built)
     plan = stages.make_plan(built)
     contents, digest = memories(export.network, plan)
     found = work.patch(folder, board, contents, stages.cache() / "netlists")
-    known = parse_json(read_text(folder / "build.json"), "File build.json")
     write_text(folder / "build.json", dump_json(known | {"network": digest}))
     seconds = round(time.monotonic() - began, 1)
     return {"board": board.name, "network": digest, **found, "seconds": seconds}

@@ -67,4 +67,8 @@ def test_what_cannot_be_patched_is_refused(spikewright, run, tmp_path):
     assert not (tmp_path / "x").exists()
     done = spikewright("patch", tmp_path, run / "export", "--board", "ulx3s-25f")
     assert done.status == 1 and f"Directory {tmp_path} holds no build that can be patched" in done.err
+    (tmp_path / patch.ROUTED).write_text("")
+    (tmp_path / "build.json").write_text('{"board": "ulx3s-25f"}')
+    done = spikewright("patch", tmp_path, run / "export", "--board", "ulx3s-85f")
+    assert done.status == 1 and "was made for board ulx3s-25f; board ulx3s-85f is not allowed." in done.err
     assert patch.UNPACKERS.keys() == {"ecp5", "ice40"}
