@@ -27,7 +27,7 @@ from sim.draw import draw
 from sim.verilator import build
 from spikewright.screen import print_rows
 from tests.sim.test_small import SEED, SMALL
-from tests.sim.test_stress import CASE, STRESS, words
+from tests.sim.test_stress import CASE, STRESS, headers
 
 COUNTING = replace(STRESS, cxx="-O1", flags=("--coverage-line", "--coverage-toggle"))
 NOUNS = {"v_line": "lines", "v_branch": "branches", "v_toggle": "toggles"}
@@ -71,10 +71,10 @@ def read(path: Path) -> Iterator[Point]:
 def covered(index: int, longest: int, folder: Path) -> dict[str, list[Point]]:
     """Return the points of a network, by kind of engine."""
     with Subject(draw(SEED, index), folder / "network", folder / "builds") as subject:
-        header = words(subject, replace(CASE, images=4))
-        assert header is not None
+        around = headers(subject, replace(CASE, images=4))
+        assert around is not None
         sources = {path.name: path.read_text() for path in subject.verilog.glob("*.v")}
-        built = build(sources | {"words.h": header}, TOP, folder / "builds", COUNTING)
+        built = build(sources | around, TOP, folder / "builds", COUNTING)
         data = folder / "coverage.dat"
         command = [str(built.binary.resolve()), str(longest), str(data.resolve())]
         subprocess.run(command, cwd=subject.verilog, check=True, capture_output=True, timeout=1800)

@@ -203,8 +203,8 @@ class Accelerator(wiring.Component):
                 links[link.name] = o
         for engine in self.engines.values():
             for link, i in zip(engine.station.inputs, engine.inputs, strict=True):
-                wiring.connect(m, links[link.name], i)
-        wiring.connect(m, links[self.plan.sink.name], wiring.flipped(self.o))
+                self.join(m, link, links[link.name], i)
+        self.join(m, self.plan.sink, links[self.plan.sink.name], wiring.flipped(self.o))
         for layer, probe in self.probes.items():
             link = self.plan.probes[layer]
             tapped = links[link.name]
@@ -233,6 +233,12 @@ class Accelerator(wiring.Component):
             faults = Cat(engine.protect() for engine in self.engines.values())
             m.d.sync += self.fault.eq(self.fault | faults.any())
         return m
+
+    def join(
+        self, m: Module, link: plans.Link, source: stream.Interface, sink: stream.Interface
+    ) -> None:
+        """Connect the two ends of a link; a bench may put something between."""
+        wiring.connect(m, source, sink)
 
     def _count(self, m: Module) -> None:
         started, running, done = Signal(), Signal(), Signal()

@@ -15,30 +15,32 @@ from sim.testbench import ports
 from sim.verilator import Kind, build
 
 STRESS = Kind(Path(__file__).with_name("stress.cpp"), "-O2", False)
+DEVICE = Path(__file__).with_name("device.h")
 SEED, LONGEST, MOST_CYCLES, QUICK = 20, 20, 1500, 3
 CASE = Case(images=2, images_seed=3, density=0.6)
 
 
-def words(subject, case=CASE):
-    """Return the header with the words of a case, or None where they are wider than 64 bits."""
+def headers(subject, case=CASE):
+    """Return the headers with the words of a case, or None where they are wider than 64 bits."""
     width = ports((subject.verilog / f"{TOP}.v").read_text())
     if max(width["i__payload"], width["o__payload"]) > 64:
         return None
     rows = pack(pixels(subject.network, case), subject.plan.source)
     values = [int.from_bytes(row.tobytes(), "little") for row in rows]
-    return (
+    text = (
         "#pragma once\n#include <cstddef>\n#include <cstdint>\n"
         f"constexpr std::size_t kWords = {len(values)}, "
         f"kAnswers = {case.images * subject.plan.sink.words};\n"
         f"constexpr std::uint64_t kMask = {(1 << width['i__payload']) - 1}ull;\n"
         f"constexpr std::uint64_t words[] = {{{', '.join(f'{v}ull' for v in values)}}};\n"
     )
+    return {"words.h": text, "device.h": DEVICE.read_text()}
 
 
-def stress(subject, header, builds, change=lambda text: text):
-    """Run all resets and pauses; return (exit status, what was printed)."""
+def stress(subject, around, builds, kind=STRESS, change=lambda text: text):
+    """Run all resets and pauses with the headers ``around``; return (exit status, printed)."""
     sources = {path.name: change(path.read_text()) for path in subject.verilog.glob("*.v")}
-    built = build(sources | {"words.h": header}, TOP, builds, STRESS)
+    built = build(sources | around, TOP, builds, kind)
     command = [str(built.binary.resolve()), str(LONGEST)]
     done = subprocess.run(command, cwd=subject.verilog, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout + done.stderr
@@ -53,19 +55,19 @@ def subjects(tmp_path_factory, builds):
         index = found[-1][0] + 1 if found else 0
         while len(found) <= number:
             subject = Subject(draw(SEED, index), folder / str(index), builds)
-            header = words(subject)
-            if header and schedule(subject.plan, CASE.images).latency < MOST_CYCLES:
-                found.append((index, subject, header))
+            around = headers(subject)
+            if around and schedule(subject.plan, CASE.images).latency < MOST_CYCLES:
+                found.append((index, subject, around))
             index += 1
         return found[number][1:]
 
     return get
 
 
-def holds(subject, header, builds):
+def holds(subject, around, builds):
     with subject:
         assert subject.failure(CASE) is None  # the reference is right, layer by layer
-    status, printed = stress(subject, header, builds)
+    status, printed = stress(subject, around, builds)
     assert status == 0, printed
     assert re.fullmatch(r"\d+ cycles, \d+ words, \d+ answers\n", printed)
 
@@ -82,8 +84,8 @@ def test_resets_and_pauses_of_many_networks(subjects, builds):
 
 
 def test_a_register_without_reset_is_found(subjects, builds):
-    subject, header = subjects(0)
+    subject, around = subjects(0)
     status, printed = stress(
-        subject, header, builds, lambda text: re.sub(r"if \(rst\)", "if (0)", text)
+        subject, around, builds, change=lambda text: re.sub(r"if \(rst\)", "if (0)", text)
     )
     assert status == 1 and "reset" in printed, printed
