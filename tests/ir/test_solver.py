@@ -121,3 +121,17 @@ def test_large_networks_come_within_a_twentieth_of_the_relaxation(luts, blocks, 
     small_, _ = solver.smallest(limit)
     assert solver.fits(small_, limit)
     assert small_.used[0] <= 1.05 * solver.least(limit)
+
+
+def test_no_single_fold_improves_a_mended_choice():
+    network = digits_network(width=8, heads=2, steps=2)
+    budget = np.array([1e6, 1e6, 1e6, 30, 1e6, 1e6])
+    solver = Solver(network, Hardware(1, 2, fabric="ecp5"), budget)
+    options = solver.menu.folding
+    slowest = {name: each.fold(int(each.alone[0].argmax())) for name, each in options.items()}
+    limit = solver.limits[len(solver.limits) // 2]
+    mended = solver._mend(solver.choice(slowest), limit)
+    for name, each in options.items():
+        for k in np.nonzero(each.within(limit)[0] <= limit)[0]:
+            other = solver.choice({**mended.folds, name: each.fold(int(k))})
+            assert solver._rank(other, limit) >= solver._rank(mended, limit)
