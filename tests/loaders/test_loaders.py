@@ -10,6 +10,8 @@ from tests.loaders.doors import DOORS, FOUND, ROOT, emptied, knock
 
 FINDS = sorted(path for path in FOUND.glob("*/*"))
 RUNS = 400
+ALWAYS = ("network", "arrays", "run_file", "case", "idx_gz", "aedat3")
+"""Fuzzed in every run of the tests; the others are asked for."""
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -37,7 +39,9 @@ def fuzz(name, corpus, runs, seconds, timeout):
     return int(re.search(r"number_of_executed_units: (\d+)", printed)[1])
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ALWAYS else [pytest.mark.slow]) for n in DOORS]
+)
 def test_a_short_run_of_the_fuzzer_finds_nothing(name, tmp_path):
     assert fuzz(name, tmp_path, RUNS, 60, 120) >= RUNS
 
