@@ -1,14 +1,16 @@
 """Mutants of ``ir`` and of the engines in ``hw``: how many does no test notice?
 
     pip install --target FOLDER cosmic-ray==8.7.0
-    PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--count 300] [--stages 4]
+    PYTHONPATH=FOLDER python benchmarks/mutation.py --run RUN [--stages 4] [--part 1/2]
 
 Cosmic Ray makes the mutants; whether one is drawn depends on the seed and on its place, hardly on
 other modules. A mutant meets the tests of its own module, then small networks (behind a bus, if it
 is of one; in `ir` digests too), all tests of its house and the co-simulations; the first failure,
-or five minutes of processor time without an end, kills it. RUN/mutants.jsonl keeps what is done,
-and a second call goes on. With ``--stages 1`` mutants meet only the first of these stages, and so
-on; a later call with more takes what lived through the next ones.
+or five minutes of processor time without an end, kills it. ``mutants.jsonl``, beside this file,
+keeps what is done, and a second call goes on. With ``--stages 1`` mutants meet only the first of
+these stages, and so on; a later call with more takes what lived through the next ones. Calls with
+``--part 1/2`` and ``--part 2/2`` share the work. Survivors that change nothing are explained in
+``equivalent.yaml`` and count neither way.
 
 No mutant is drawn of annotations, which nothing executes, nor of the wording of refusals.
 """
@@ -32,6 +34,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+import yaml
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator, operator_names
@@ -39,6 +42,8 @@ from cosmic_ray.plugins import get_operator, operator_names
 from spikewright.screen import print_rows
 
 ROOT = Path(__file__).resolve().parents[1]
+LOG = Path(__file__).with_name("mutants.jsonl")
+EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 """Modules of ``hw`` that are no engines."""
 BUSES = ("axi", "core", "framed", "inbox", "packet", "registers", "reload", "session", "slip")
@@ -47,8 +52,33 @@ BUSES += ("spi", "system", "uart", "wishbone", "wrap")
 MOST_SECONDS = 300
 MOST_BYTES = 1 << 33
 """Of memory; a mutant that wants more fails by itself."""
-CAUSES = ("survived", "own tests", "small networks", "tests of the house", "co-simulation")
-LIVED = "lived so far"
+CAUSES: tuple[str, ...] = (
+    "survived",
+    "own tests",
+    "small networks",
+    "tests of the house",
+    "co-simulation",
+)
+ELSEWHERE = {
+    "buffer": ("tests/hw/test_stream.py",),
+    "core": ("tests/buses/test_framed.py",),
+    "image_text": ("tests/ir/test_image.py",),
+    "loops": ("tests/hw/test_window.py",),
+    "manifest": ("tests/ir/test_store.py",),
+    "arrival": ("tests/ir/test_pace.py", "tests/ir/test_timing.py"),
+    "inbox": ("tests/buses/test_uart.py",),
+    "packet": ("tests/buses/test_session.py",),
+    "ram": ("tests/hw/test_memory.py",),
+    "register_text": ("tests/ir/test_registers.py", "tests/buses/test_wrap.py"),
+    "registers": ("tests/ir/test_registers.py", "tests/buses/test_reload.py"),
+    "relaxation": ("tests/ir/test_solver.py",),
+    "spikes": ("tests/buses/test_session.py",),
+    "usage": ("tests/ir/test_capacity.py", "tests/ir/test_cost.py"),
+    "wrapping": ("tests/sim/test_planned.py", "tests/spikewright/test_boards.py"),
+    **{bus: (f"tests/buses/test_buses.py::test_bus[{bus}]",) for bus in ("axi", "wishbone", "spi")},
+}
+"""Own tests of modules that have no file of theirs."""
+LIVED, SAME = "lived so far", "equivalent"
 
 
 class _Executed(ast.NodeTransformer):
@@ -145,7 +175,7 @@ def stages(mutant: Mutant) -> list[tuple[str, list[str]]]:
     house, stem = Path(mutant.module).parent.name, Path(mutant.module).stem
     bus = house == "hw" and stem in BUSES
     own = [f"tests/{name}/test_{stem}.py" for name in (house, "buses")]
-    own = [path for path in own if (ROOT / path).exists()]
+    own = list(ELSEWHERE.get(stem, [path for path in own if (ROOT / path).exists()]))
     doctests = [mutant.module] if ">>>" in (ROOT / mutant.module).read_text() else []
     found = [("own tests", own + doctests)] if own + doctests else []
     behind = [f"tests/buses/test_{name}.py" for name in ("session", "framed", "wrap")]
@@ -174,6 +204,7 @@ def examine(mutant: Mutant, tree: Path, jobs: int, met: int, most: int) -> tuple
             if not met <= CAUSES.index(name) - 1 < most:
                 continue
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+            command += ["-m", "slow or not slow"] if "::" in tests[0] else []
             command += ["-n", str(jobs)] if name != "own tests" and jobs > 1 else []
             done = subprocess.run(
                 command,
@@ -194,48 +225,65 @@ def examine(mutant: Mutant, tree: Path, jobs: int, met: int, most: int) -> tuple
     return ("survived" if most == len(CAUSES) - 1 else LIVED), ""
 
 
+def changed(diff: str) -> tuple[str, ...]:
+    """Return the lines before and after, which stay the same where a module grows elsewhere."""
+    lines = [line for line in diff.splitlines() if not line.startswith("@@")]
+    return tuple(
+        "\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
+    )
+
+
 def main() -> None:
     """Examine mutants, and print the score."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="scratch folder")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--stages", type=int, default=len(CAUSES) - 1, help="1 to 4")
+    parser.add_argument(
+        "--stages", type=int, default=len(CAUSES) - 1, help="1 to 4; 0 examines none"
+    )
+    parser.add_argument("--part", default="1/1", help="such as 1/2: every second mutant")
     parser.add_argument("--again", action="store_true", help="meet survivors once more")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    given.run.mkdir(parents=True, exist_ok=True)
-    log, tree = given.run / "mutants.jsonl", given.run / "tree"
+    part, parts = map(int, given.part.split("/"))
+    tree = given.run / f"tree{part}"
     shutil.rmtree(tree, ignore_errors=True)
     left_out = shutil.ignore_patterns(".git", ".venv", "runs", "build", "__pycache__")
     shutil.copytree(ROOT, tree, ignore=left_out)
-    known = {}
-    if log.exists():
-        lines = map(json.loads, log.read_text().splitlines())
-        known = {(row["module"], row["operator"], row["occurrence"]): row for row in lines}
+    lines = map(json.loads, LOG.read_text().splitlines() if LOG.exists() else [])
+    known = {(row["module"], row["operator"], row["occurrence"]): row for row in lines}
+    explained = yaml.safe_load(EQUIVALENT.read_text())
+    reasons = {(row["module"], row["before"], row["after"]): row["why"] for row in explained}
     done = []
-    for mutant in drawn(given.count, given.seed):
+    for index, mutant in enumerate(drawn(given.count, given.seed)):
         row = known.get((mutant.module, mutant.operator, mutant.occurrence))
+        diff = mutant.diff()
+        same = (mutant.module, *changed(diff)) in reasons
         met = 0 if row is None or given.again else row["stages"]
-        if row is None or (row["killed by"] in (LIVED, "survived") and met < given.stages):
+        lives = row is None or (row["killed by"] in (LIVED, "survived") and met < given.stages)
+        if lives and given.stages and not same and index % parts == part - 1:
             started = time.monotonic()
             stage, test = examine(mutant, tree, given.jobs, met, given.stages)
-            row = {**asdict(mutant), "killed by": stage, "test": test, "diff": mutant.diff()}
+            row = {**asdict(mutant), "killed by": stage, "test": test, "diff": diff}
             row["stages"] = given.stages
             row["seconds"] = round(time.monotonic() - started)
-            with log.open("a") as file:
+            with LOG.open("a") as file:
                 file.write(json.dumps(row) + "\n")
-        done.append(row)
+        if same:
+            why = reasons[mutant.module, *changed(diff)]
+            row = {**asdict(mutant), "killed by": SAME, "diff": diff, "why": why}
+        if row is not None:
+            done.append(row)
     rows = []
     for house in ("ir", "hw"):
         own = [row["killed by"] for row in done if row["module"].startswith(house)]
-        counts = {cause: own.count(cause) for cause in (*CAUSES, LIVED)}
-        score = (
-            round(100 * (1 - (counts["survived"] + counts[LIVED]) / len(own)), 1) if own else None
-        )
+        counts = {cause: own.count(cause) for cause in (*CAUSES, LIVED, SAME)}
+        lived, other = counts["survived"] + counts[LIVED], len(own) - counts[SAME]
+        score = round(100 * (1 - lived / other), 1) if other else None
         rows.append({"house": house, "mutants": len(own), **counts, "score %": score})
-    survivors = [row for row in done if row["killed by"] in ("survived", LIVED)]
+    survivors = [row for row in done if row["killed by"] in ("survived", LIVED, SAME)]
     print_rows({"rows": rows, "survivors": survivors}, given.json)
     if not given.json:
         for row in survivors:
