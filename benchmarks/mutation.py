@@ -6,7 +6,7 @@
 Cosmic Ray makes the mutants; whether one is drawn depends on the seed and on its place, hardly on
 other modules. A mutant meets the tests of its own module, then small networks (behind a bus, if it
 is of one; in `ir` digests too), all tests of its house and the co-simulations; the first failure,
-or five minutes of processor time without an end, kills it. ``mutants.jsonl``, beside this file,
+or some minutes of processor time without an end, kills it. ``mutants.jsonl``, beside this file,
 keeps what is done, and a second call goes on. With ``--stages 1`` mutants meet only the first of
 these stages, and so on; a later call with more takes what lived through the next ones. Calls with
 ``--part 1/2`` and ``--part 2/2`` share the work. Survivors that change nothing are explained in
@@ -49,7 +49,7 @@ COMPOSITION = ("__init__", "top", "emit", "describe", "tool")
 BUSES = ("axi", "core", "framed", "inbox", "packet", "registers", "reload", "session", "slip")
 BUSES += ("spi", "system", "uart", "wishbone", "wrap")
 """Modules of ``hw`` between the pins and the engines."""
-MOST_SECONDS = 300
+MOST_SECONDS = 150
 MOST_BYTES = 1 << 33
 """Of memory; a mutant that wants more fails by itself."""
 CAUSES: tuple[str, ...] = (
