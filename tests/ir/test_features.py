@@ -67,7 +67,8 @@ def described():
             if fabric == "ice40" and any(f.kind == "table" for f in hardware.folds.values()):
                 continue
             stations = build(network, replace(hardware, fabric=fabric)).stations
-            wider = [replace(s, shift=IntType(0, 7)) for s in stations if s.kind == "align"]
+            align = [s for s in stations if s.kind == "align"]
+            wider = [replace(s, shift=IntType(0, 7), groups=n) for s in align for n in (1, 9)]
             for station in (*stations, *wider):
                 found = features(station, fabric)
                 shown = None if found is None else asdict(found)
