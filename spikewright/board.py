@@ -86,17 +86,14 @@ def make(
     """
     from dataclasses import asdict
 
-    from hw.emit import emit
-    from hw.wrap import Wrapper, patient
-    from ir.image import images, stored
-    from ir.image_text import WRITERS
+    from hw.wrap import patient
     from ir.schedule import schedule
     from ir.store import save
     from ir.strict import dump_json, write_text
     from sim import patch as patching
     from sim.bitstream import SUFFIXES, bitstream, check
     from spikewright.boards import folded, taken
-    from spikewright.patch import BUILT, memories
+    from spikewright.patch import BUILT, describe, memories, wrapper
 
     if board.fabric in SUFFIXES:
         check(board)
@@ -115,15 +112,10 @@ def make(
             f"UART has {baud} baud; allowed are up to {most}, as samples would come faster than "
             f"this design takes them at {board.clock_hz / 1e6:g} MHz."
         )
-    wrapper = Wrapper(board.bus, float(board.clock_hz), baud, patchable=patchable)
-    manifest = emit(export.network, plan, out / "verilog", wrapper)
-    (out / "images").mkdir(parents=True, exist_ok=True)
+    around = wrapper(board, baud, patchable=patchable)
+    manifest = describe(out, export.network, plan, around)
     if patchable or plan.reload:
         save(out / BUILT, export.network, export.hardware, export.samples)
-    for image in images(export.network, plan).values():
-        for suffix, writer in WRITERS.items():
-            name = f"{Path(image.name).stem}.{suffix}"
-            write_text(out / "images" / name, writer(stored(image, plan)))
     found: dict[str, Any] = {
         "board": board.name,
         "network": manifest["network"],

@@ -12,6 +12,7 @@ from spikewright import stages
 
 if TYPE_CHECKING:
     from boards import Board
+    from hw.wrap import Wrapper
     from ir.image import Image
     from ir.network import Network
     from ir.plan import Plan
@@ -68,9 +69,33 @@ def apply(folder: Path, path: Path, board: Board) -> dict[str, Any]:
     plan = stages.make_plan(built)
     contents, digest = memories(export.network, plan)
     found = work.patch(folder, board, contents, stages.cache() / "netlists")
+    describe(folder, export.network, plan, wrapper(board, known["baud"]))
     write_text(folder / "build.json", dump_json(known | {"network": digest}))
     seconds = round(time.monotonic() - began, 1)
     return {"board": board.name, "network": digest, **found, "seconds": seconds}
+
+
+def wrapper(board: Board, baud: int | None, *, patchable: bool = True) -> Wrapper:
+    """Return what a build puts around the accelerator."""
+    from hw.wrap import BAUD, Wrapper
+
+    return Wrapper(board.bus, float(board.clock_hz), baud or BAUD, patchable=patchable)
+
+
+def describe(folder: Path, network: Network, plan: Plan, around: Wrapper) -> dict[str, Any]:
+    """Write ``verilog`` and ``images`` of a build; return the manifest."""
+    from hw.emit import emit
+    from ir.image import images, stored
+    from ir.image_text import WRITERS
+    from ir.strict import write_text
+
+    manifest = emit(network, plan, folder / "verilog", around)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for image in images(network, plan).values():
+        for suffix, writer in WRITERS.items():
+            name = f"{Path(image.name).stem}.{suffix}"
+            write_text(folder / "images" / name, writer(stored(image, plan)))
+    return manifest
 
 
 def memories(network: Network, plan: Plan) -> tuple[dict[str, Image], str]:

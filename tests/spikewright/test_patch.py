@@ -15,6 +15,8 @@ from sim import patch
 from sim.bitstream import bitstream
 from sim.block_ram import LEAST, Blocks
 from sim.shapes import perceptron
+from spikewright import stages
+from spikewright.patch import BUILT, describe, wrapper
 from tests.networks import random_samples
 
 
@@ -59,6 +61,34 @@ def test_a_patched_bitstream_is_that_of_a_build_with_those_weights(spikewright, 
     done = spikewright("patch", out, tmp_path / "wider", "--board", name)
     assert done.status == 1 and "the build has" in done.err
     assert (out / built.path.name).read_bytes() == patched
+
+
+def test_a_patched_build_shows_the_network_that_it_holds(spikewright, tmp_path, monkeypatch):
+    """All but the bitstream, in whose place a function notes what would be written."""
+    exported(tmp_path / "one", 0)
+    other = exported(tmp_path / "other", 1)
+    out, board = tmp_path / "out", boards.load("icebreaker")
+    written = []
+    monkeypatch.setattr(patch, "patch", lambda *given: written.append(given[2]) or {})
+    export = stages.load_export(tmp_path / "one", widths="format")
+    plan = stages.make_plan(export)
+    save(out / BUILT, export.network, export.hardware, export.samples)
+    first = describe(out, export.network, plan, wrapper(board, 115200))
+    before = (out / "images/fc0.coe").read_text()
+    (out / patch.ROUTED).write_text("")
+    (out / "build.json").write_text('{"board": "icebreaker", "baud": 115200}')
+    done = spikewright("patch", out, tmp_path / "other", "--board", "icebreaker", "--json")
+    assert done.status == 0, done.err
+    told = json.loads((out / "verilog/manifest.json").read_text())
+    assert told["network"] == network_digest(other) != first["network"]
+    assert {key: told[key] for key in ("input", "output")} == {key: first[key] for key in ("input", "output")}
+    assert json.loads((out / "build.json").read_text())["network"] == network_digest(other)
+    spikewright("generate", tmp_path / "other", "--out", tmp_path / "own", "--widths", "format")
+    shown = sorted(path.name for path in (tmp_path / "own/images").iterdir())
+    assert (out / "images/fc0.coe").read_text() != before
+    assert len(written[0]) == len(shown) + 1  # the network's digest too
+    for name in shown:
+        assert (out / "verilog/images" / name).read_text() == (tmp_path / "own/images" / name).read_text()
 
 
 def test_what_cannot_be_patched_is_refused(spikewright, run, tmp_path):
