@@ -63,13 +63,18 @@ def apply(folder: Path, path: Path, board: Board) -> dict[str, Any]:
             f"Build {folder} was made for board {known.get('board')!s:.64}; board {board.name} is "
             f"not allowed."
         )
+    baud = known.get("baud")
+    if not (baud is None or (type(baud) is int and baud > 0)):
+        raise SpikewrightError(
+            f"Build {folder} says baud {baud!r:.40}; allowed are integers from 1."
+        )
     began = time.monotonic()
     export, built = stages.load_export(path), stages.load_export(folder / BUILT)
     bounds.check(export.network, built)
     plan = stages.make_plan(built)
     contents, digest = memories(export.network, plan)
     found = work.patch(folder, board, contents, stages.cache() / "netlists")
-    describe(folder, export.network, plan, wrapper(board, known["baud"]))
+    describe(folder, export.network, plan, wrapper(board, baud))
     write_text(folder / "build.json", dump_json(known | {"network": digest}))
     seconds = round(time.monotonic() - began, 1)
     return {"board": board.name, "network": digest, **found, "seconds": seconds}

@@ -48,16 +48,18 @@ def read(path: Path, layer: Input) -> np.ndarray:
         found = _array(path, layer) if path.suffix == ".npy" else _picture(path, layer)
     except SpikewrightError:
         raise
-    except (OSError, EOFError, ValueError, SyntaxError) as error:
+    except Exception as error:  # decoders of a dozen formats raise anything
+        said = "".join(c for c in f"{error!s:.80}" if c.isprintable())
         raise SpikewrightError(
-            f"File {path} cannot be read as an image ({error!s:.80}); allowed are "
+            f"File {path} cannot be read as an image ({said or type(error).__name__}); allowed are "
             f"{', '.join(FORMATS)} and .npy."
         ) from None
     return found.astype(np.uint16)
 
 
 def _array(path: Path, layer: Input) -> np.ndarray:
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    # Mapped, as a header may promise any size; np.load would open archives as well.
+    found: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     if found.shape == layer.shape[1:] and layer.shape[0] == 1:
         found = found[None]
     if found.shape != layer.shape or found.dtype.kind not in "iu":

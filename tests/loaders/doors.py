@@ -13,18 +13,22 @@ import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save as save_arrays
 
 import boards
 from ir import image, store
 from ir.characterisation import load as load_characterisation
 from ir.errors import SpikewrightError
+from ir.layers import Input
 from ir.manifest import listing
 from ir.strict import dump_json, load_yaml, parse_json, read_text
 from sim import anchor, campaign, topology
+from spikewright import picture
 from sw import cifar, config, event_sets, events, idx
 from tests import recordings
 from tests.networks import digits_network, random_hardware, random_network, random_samples
@@ -212,6 +216,25 @@ def _checkpoint() -> Door:
     )
 
 
+def _pictures() -> list[bytes]:
+    """Return grey pictures of 8 x 8 pixels in every format."""
+    found = []
+    for name in picture.FORMATS:
+        Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(file := BytesIO(), name)
+        found.append(file.getvalue())
+    return found
+
+
+def _arrays() -> list[bytes]:
+    """Return NumPy files of 8 x 8 pixels, and with another version of the format."""
+    found = []
+    for kind, version in ((np.uint8, (1, 0)), (np.int64, (2, 0))):
+        pixels = np.arange(64).reshape(8, 8).astype(kind)
+        np.lib.format.write_array(file := BytesIO(), pixels, version)
+        found.append(file.getvalue())
+    return found
+
+
 def _texts(*patterns: str) -> Callable[[], list[bytes]]:
     return lambda: [p.read_bytes() for pattern in patterns for p in sorted(ROOT.glob(pattern))]
 
@@ -228,6 +251,7 @@ def _small_characterisation() -> list[bytes]:
 
 _TAGS = (b"!!int ", b"!!float ", b"!!timestamp ", b"!!binary ", b"!!python/name:", b"<<: ", b"&a ")
 _DATES = (b"2001-01-01", b"0x", b"0b", b"1:59", b".inf", b".nan", b"~", b"1e9")
+_PIXELS = Input("input", (), (1, 8, 8), 255)
 _GZIP = [gzip.compress(_idx(np.zeros((2, 3, 4))), mtime=0)]
 
 DOORS: dict[str, Callable[[], Door]] = {
@@ -268,6 +292,10 @@ DOORS: dict[str, Callable[[], Door]] = {
         _file(idx.read, ""), lambda: [_idx(np.arange(6).reshape(1, 2, 3)), _idx(np.arange(3))]
     ),
     "idx_gz": lambda: Door(_file(idx.read, ".gz"), lambda: _GZIP),
+    "picture": lambda: Door(_file(lambda path: picture.read(path, _PIXELS), ".png"), _pictures),
+    "npy": lambda: Door(
+        _file(lambda path: picture.read(path, _PIXELS), ".npy"), _arrays, (b"'descr': '|O'", b"PK\3\4")
+    ),
     "cifar": lambda: Door(_file(cifar.read, ".bin"), lambda: [b"\5" + bytes(3072)]),
     "bin40": lambda: Door(_framed(events.read_bin40, ".bin"), _recording(recordings.write_bin40)),
     "aedat2": lambda: Door(

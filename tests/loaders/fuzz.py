@@ -16,7 +16,10 @@ import atheris
 
 # Only our own code steers; PyTorch and its like would drown it.
 with atheris.instrument_imports(
-    include=["ir", "boards", "sim.anchor", "sim.campaign", "sw", "yaml", "safetensors"]
+    include=[
+        *("ir", "boards", "sim.anchor", "sim.campaign", "spikewright.picture", "sw"),
+        *("yaml", "safetensors", "PIL", "numpy.lib"),
+    ]
 ):
     from tests.loaders.doors import DOORS, emptied, knock
 

@@ -46,6 +46,7 @@ def test_an_array_goes_in_as_it_is(tmp_path):
         (np.full((3, 4), 16), r"x.npy has values 16..16; allowed are 0..15\.$"),
         (np.array([[{}]]), r"x.npy cannot be read as an image \(Array can't be memory-mapped: Python objects"),
         (b"", r"x.npy cannot be read as an image \("),
+        (b"PK\x03\x04" + bytes(40), r"x.npy cannot be read as an image \("),  # numpy would unpack it
     ],
 )
 def test_what_is_no_sample_is_refused(tmp_path, content, sentence):
