@@ -294,7 +294,9 @@ DOORS: dict[str, Callable[[], Door]] = {
     "idx_gz": lambda: Door(_file(idx.read, ".gz"), lambda: _GZIP),
     "picture": lambda: Door(_file(lambda path: picture.read(path, _PIXELS), ".png"), _pictures),
     "npy": lambda: Door(
-        _file(lambda path: picture.read(path, _PIXELS), ".npy"), _arrays, (b"'descr': '|O'", b"PK\3\4")
+        _file(lambda path: picture.read(path, _PIXELS), ".npy"),
+        _arrays,
+        (b"'descr': '|O'", b"PK\3\4"),
     ),
     "cifar": lambda: Door(_file(cifar.read, ".bin"), lambda: [b"\5" + bytes(3072)]),
     "bin40": lambda: Door(_framed(events.read_bin40, ".bin"), _recording(recordings.write_bin40)),
