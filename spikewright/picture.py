@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def read(path: Path, layer: Input) -> np.ndarray:
             f"Network takes a frame per time step; {path} is one image, allowed for others."
         )
     try:
-        found = _array(path, layer) if path.suffix == ".npy" else _picture(path, layer)
+        with warnings.catch_warnings(action="ignore"):  # what is odd is refused, not remarked on
+            found = _array(path, layer) if path.suffix == ".npy" else _picture(path, layer)
     except SpikewrightError:
         raise
     except Exception as error:  # decoders of a dozen formats raise anything
