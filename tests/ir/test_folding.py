@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ir.fold import Fold, Hardware
-from ir.folding import choices, cycles, dimensions, divisors, lanes, solve
+from ir.folding import _memory, choices, cycles, dimensions, divisors, lanes, solve
 from ir.layers import Attention, Input
 from ir.planner import build
 from ir.schedule import schedule
@@ -116,6 +116,7 @@ def test_attention_that_keeps_up_either_way_takes_less_memory():
             s.memory_bits for s in plan.stations if s.kind in ("attend", "recall")
         )
     assert memory == {"kv": 10240, "qk": 8192}
+    assert memory == {first: _memory(layer, Fold(1, 1, first), network) for first in memory}
 
 
 @pytest.mark.parametrize("budget", [40, 60, 90, 150, 400])
