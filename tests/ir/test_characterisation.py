@@ -53,6 +53,9 @@ GOOD = {
 }
 
 
+FF = ("fabrics", "ecp5", "models", "join", "ff")
+
+
 def write(tmp_path, content):
     path = tmp_path / "data.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -112,6 +115,8 @@ def test_keys_and_versions(tmp_path):
         ({k: v for k, v in GOOD.items() if k != "lanes"}, "lacks keys: lanes."),
         (GOOD | {"version": 2}, "allowed is spikewright-characterisation version 1."),
         ("[", "is no valid JSON"),
+        (changed(FF, [1.0, 1.0, 1.0]), "has 3 numbers for ff; allowed are 2."),
+        (changed(FF, [1.0]), "has 1 numbers for ff; allowed are 2."),
     ):
         with pytest.raises(SpikewrightError, match=sentence.replace(".", r"\.")):
             characterisation.load(write(tmp_path, content))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ir.errors import SpikewrightError
-from ir.image import Image, images, layout, pack, restore, unpack
+from ir.image import Image, images, layout, pack, restore, shapes, stored, unpack
 from ir.plan import Align, Neurons, Synapse
 from ir.planner import build
 from ir.readout import Classify
@@ -143,6 +143,15 @@ def test_words_of_a_tile_hold_what_its_tables_load():
             assert list(words[number * count : (number + 1) * count]) == station.tables.pack(codes)
             seen += 1
     assert seen > 3
+
+
+@pytest.mark.parametrize("parity", [False, True])
+def test_shapes_are_those_of_the_stored_images(parity):
+    network = random_network(3)
+    plan = build(network, replace(random_hardware(network, 3), parity=parity))
+    kept = {name: stored(image, plan) for name, image in images(network, plan).items()}
+    assert shapes(plan) == {name: (each.width, len(each.words)) for name, each in kept.items()}
+    assert list(shapes(plan)) == [s.name for s in plan.stations if s.name in kept]
 
 
 @pytest.mark.parametrize("seed", range(10))
