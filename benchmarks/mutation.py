@@ -74,7 +74,6 @@ ELSEWHERE = {
     "relaxation": ("tests/ir/test_solver.py",),
     "spikes": ("tests/buses/test_session.py",),
     "usage": ("tests/ir/test_capacity.py", "tests/ir/test_cost.py"),
-    "wrapping": ("tests/sim/test_planned.py", "tests/spikewright/test_boards.py"),
     **{bus: (f"tests/buses/test_buses.py::test_bus[{bus}]",) for bus in ("axi", "wishbone", "spi")},
 }
 """Own tests of modules that have no file of theirs."""
