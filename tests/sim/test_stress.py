@@ -46,22 +46,31 @@ def stress(subject, around, builds, kind=STRESS, change=lambda text: text):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def subjects(tmp_path_factory, builds):
-    """Return a function from n to the n-th topology with short words and short runs."""
-    folder, found = tmp_path_factory.mktemp("stress"), []
+def finder(folder, builds, seed, fits):
+    """Return a function from n to the n-th topology that fits, with its headers."""
+    found = []
 
     def get(number):
         index = found[-1][0] + 1 if found else 0
         while len(found) <= number:
-            subject = Subject(draw(SEED, index), folder / str(index), builds)
+            subject = Subject(draw(seed, index), folder / str(index), builds)
             around = headers(subject)
-            if around and schedule(subject.plan, CASE.images).latency < MOST_CYCLES:
+            if around and fits(subject):
                 found.append((index, subject, around))
             index += 1
         return found[number][1:]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory, builds):
+    """Return a function from n to the n-th topology with short words and short runs."""
+
+    def fits(subject):
+        return schedule(subject.plan, CASE.images).latency < MOST_CYCLES
+
+    return finder(tmp_path_factory.mktemp("stress"), builds, SEED, fits)
 
 
 def holds(subject, around, builds):
