@@ -259,10 +259,10 @@ def main() -> None:
     for index, mutant in enumerate(drawn(given.count, given.seed)):
         row = known.get((mutant.module, mutant.operator, mutant.occurrence))
         diff = mutant.diff()
-        same = (mutant.module, *changed(diff)) in reasons
+        why = reasons.get((mutant.module, *changed(diff)))
         met = 0 if row is None or given.again else row["stages"]
         lives = row is None or (row["killed by"] in (LIVED, "survived") and met < given.stages)
-        if lives and given.stages and not same and index % parts == part - 1:
+        if lives and given.stages and why is None and index % parts == part - 1:
             started = time.monotonic()
             stage, test = examine(mutant, tree, given.jobs, met, given.stages)
             row = {**asdict(mutant), "killed by": stage, "test": test, "diff": diff}
@@ -270,8 +270,7 @@ def main() -> None:
             row["seconds"] = round(time.monotonic() - started)
             with LOG.open("a") as file:
                 file.write(json.dumps(row) + "\n")
-        if same:
-            why = reasons[mutant.module, *changed(diff)]
+        if why is not None:
             row = {**asdict(mutant), "killed by": SAME, "diff": diff, "why": why}
         if row is not None:
             done.append(row)
